@@ -1,0 +1,164 @@
+//! What each stage makes: the documents that are written to `stages/<stage>.json` in the job folder
+//! and read by the stages after it. A stage knows these types, never another stage.
+//!
+//! Lengths and instants within media are whole milliseconds (`…_ms`). Paths are relative to the job
+//! folder unless a field says otherwise.
+
+use std::path::PathBuf;
+
+use protocol::{RejectedClip, TimingSource, VideoInfo};
+use serde::{Deserialize, Serialize};
+
+/// Result of `script`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Script {
+    /// The narration text, cleaned, never empty.
+    pub text: String,
+}
+
+/// Result of `terms`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchTerms {
+    /// In the order of the script, never empty.
+    pub terms: Vec<String>,
+}
+
+/// One word of the narration. A word is what stands between white space in the script, with its
+/// punctuation: the words of a narration, joined by single spaces, are its text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimedWord {
+    /// As it stands in the script.
+    pub text: String,
+    /// When its sound begins.
+    pub start_ms: u64,
+    /// When its sound ends, after `start_ms` and not after the next word's start.
+    pub end_ms: u64,
+}
+
+/// Result of `narration`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Narration {
+    /// WAV file.
+    pub file: String,
+    /// Exact length of the sound.
+    pub duration_ms: u64,
+    /// Engine and voice, such as `espeak:vi`.
+    pub engine: String,
+    /// Times reported by the engine. None: the engine gives none.
+    pub words: Option<Vec<TimedWord>>,
+}
+
+/// What a media file holds, as it is shown: rotation metadata is applied to width and height.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MediaInfo {
+    /// Pixels across. 0 without a picture.
+    pub width: u32,
+    /// Pixels down. 0 without a picture.
+    pub height: u32,
+    /// Average frames a second. 0 without a picture.
+    pub fps: f64,
+    /// Length of the longest stream.
+    pub duration_ms: u64,
+    /// Length of the picture; 0 without one.
+    pub video_ms: u64,
+    /// Length of the sound; 0 without one.
+    pub audio_ms: u64,
+    /// Codec of the picture, ffmpeg's name. Empty without one.
+    pub video_codec: String,
+}
+
+/// A clip that was downloaded, verified and probed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Clip {
+    /// The site's name of it, `pexels:1234`.
+    pub id: String,
+    /// The search term that found it.
+    pub term: String,
+    /// What the site says is seen in it; empty where it says nothing.
+    pub description: String,
+    /// The site's page of it.
+    pub page_url: String,
+    /// Who made it.
+    pub creator: String,
+    /// Under which terms.
+    pub licence: String,
+    /// Absolute path of the file, in the store.
+    pub path: PathBuf,
+    /// SHA-256 of the file, hex.
+    pub sha256: String,
+    /// Size of the file.
+    pub bytes: u64,
+    /// What the probe found.
+    pub media: MediaInfo,
+}
+
+/// Result of `materials`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Materials {
+    /// Usable clips in the order of the terms, never empty.
+    pub clips: Vec<Clip>,
+    /// What was downloaded and cannot be used.
+    pub rejected: Vec<RejectedClip>,
+    /// Bytes that were downloaded beyond what the narration needs.
+    pub surplus_bytes: u64,
+}
+
+/// A piece of a clip on screen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Shot {
+    /// Index into [`Materials::clips`].
+    pub clip: usize,
+    /// Where in the clip it begins.
+    pub source_start_ms: u64,
+    /// How long it is shown.
+    pub duration_ms: u64,
+    /// Likeness to what is said meanwhile, -1 to 1. None: chosen without a model.
+    pub score: Option<f32>,
+}
+
+/// Result of `selection`: shots back to back from 0, together at least as long as the narration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Selection {
+    /// In the order in which they are shown, never empty.
+    pub shots: Vec<Shot>,
+}
+
+/// One subtitle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cue {
+    /// When it appears.
+    pub start_ms: u64,
+    /// When it goes, after `start_ms` and not after the next cue's start.
+    pub end_ms: u64,
+    /// One or two lines, none empty.
+    pub lines: Vec<String>,
+}
+
+/// Result of `subtitles`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subtitles {
+    /// SRT file.
+    pub srt: String,
+    /// ASS file.
+    pub ass: String,
+    /// What both hold.
+    pub cues: Vec<Cue>,
+    /// How the words got their times.
+    pub timing: TimingSource,
+    /// Font family of the ASS.
+    pub font: String,
+}
+
+/// Result of `render`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rendered {
+    /// The video file.
+    pub video: VideoInfo,
+}
+
+/// Result of `publish`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// Where each artefact is, as URLs.
+    pub urls: Vec<String>,
+}

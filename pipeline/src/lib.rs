@@ -1,0 +1,14 @@
+//! The measured program: a text-to-video service. `ARCHITECTURE.md` at the root has the code map.
+//!
+//! A request becomes a validated `job`, waits in the queue, runs through `stages`, and each stage
+//! leaves its `artefacts` in the job folder. The modules below the stages know nothing of jobs:
+//! `media` is ffmpeg, `speech` is spoken words with their times, `captions` is subtitles, `ml` is
+//! models, `providers` is other people's HTTP.
+
+pub mod artefacts;
+pub mod captions;
+pub mod error;
+pub mod media;
+pub mod ml;
+pub mod process;
+pub mod speech;
