@@ -1,2 +1,46 @@
-//! placeholder
-fn main() {}
+//! `cargo xtask`: every command of Reelbench, and every side effect.
+//!
+//! A command reads as one summary: parse, plan (pure), do (effects), tell. `main` maps, [`run`]
+//! decides: nobody else ends the program, and only [`ui`] prints.
+
+mod cli;
+mod commands;
+mod exit;
+mod interrupt;
+mod paths;
+mod process;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::commands::{Context, doctor};
+use crate::exit::Exit;
+use crate::paths::Paths;
+use crate::ui::Ui;
+
+fn main() -> ExitCode {
+    // Fails only where a provider is installed already: then there is one, which is all we need.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return ui::usage(&usage).into(),
+    };
+    let ui = Ui::from_env(cli.output);
+    match run(&cli, &ui) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            ui.failure(&error);
+            Exit::of(&error).into()
+        }
+    }
+}
+
+fn run(cli: &Cli, ui: &Ui) -> anyhow::Result<Exit> {
+    let cx = Context { ui, paths: Paths::from_env()? };
+    match &cli.command {
+        Command::Doctor(args) => doctor::run(args, &cx),
+    }
+}

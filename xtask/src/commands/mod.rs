@@ -1,0 +1,15 @@
+//! One module a command: its arguments, and `run`, which reads as a summary of it.
+
+pub mod doctor;
+
+use crate::paths::Paths;
+use crate::ui::Ui;
+
+/// What every command is given.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// Talks to the user.
+    pub ui: &'a Ui,
+    /// Where things are.
+    pub paths: Paths,
+}
