@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::doctor;
+use crate::commands::{doctor, setup};
 use crate::exit;
 use crate::ui::Output;
 
@@ -24,10 +24,10 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// Every command.
+/// Every command; its help is the comment on its `Args`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Say what is installed, and what each missing thing costs.
+    Setup(setup::Args),
     Doctor(doctor::Args),
 }
 

@@ -9,6 +9,7 @@ mod exit;
 mod interrupt;
 mod paths;
 mod process;
+mod setup;
 mod ui;
 
 use std::process::ExitCode;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
-use crate::commands::{Context, doctor};
+use crate::commands::Context;
 use crate::exit::Exit;
 use crate::paths::Paths;
 use crate::ui::Ui;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
 fn run(cli: &Cli, ui: &Ui) -> anyhow::Result<Exit> {
     let cx = Context { ui, paths: Paths::from_env()? };
     match &cli.command {
-        Command::Doctor(args) => doctor::run(args, &cx),
+        Command::Setup(args) => commands::setup::run(args, &cx),
+        Command::Doctor(args) => commands::doctor::run(args, &cx),
     }
 }

@@ -1,0 +1,128 @@
+//! Looks for needs on this machine.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::needs::{Need, Probe};
+use super::plan::Powers;
+
+/// Needs among `needs` that are not there, in their order. Probes run at once: the slowest (python)
+/// takes some 20 ms.
+pub fn missing(needs: impl IntoIterator<Item = &'static Need>) -> Vec<&'static Need> {
+    std::thread::scope(|scope| {
+        let probes: Vec<_> =
+            needs.into_iter().map(|need| (need, scope.spawn(|| is_there(&need.probe)))).collect();
+        probes
+            .into_iter()
+            .filter_map(|(need, probe)| (!probe.join().unwrap_or(false)).then_some(need))
+            .collect()
+    })
+}
+
+/// What this user may do on this machine.
+pub fn powers() -> Powers {
+    Powers {
+        apt: which::which("apt-get").is_ok(),
+        root: rustix::process::geteuid().is_root(),
+        sudo: succeeds(Command::new("sudo").args(["-n", "true"])),
+    }
+}
+
+fn is_there(probe: &Probe) -> bool {
+    match probe {
+        Probe::Program(names) => names.iter().any(|name| which::which(name).is_ok()),
+        Probe::Library(soname) => {
+            linker_knows(soname) || library_folders().any(|folder| folder.join(soname).exists())
+        }
+        Probe::PythonModule(module) => succeeds(Command::new("python3").args([
+            "-I",
+            "-c",
+            &format!("import importlib.util as u, sys; sys.exit(u.find_spec('{module}') is None)"),
+        ])),
+        Probe::Font { language, files } => fontconfig_has(language)
+            .unwrap_or_else(|| font_folders().any(|folder| has_file_like(&folder, files))),
+    }
+}
+
+/// Whether the linker's cache lists `soname`. The program is not in a user's `PATH` on Debian.
+fn linker_knows(soname: &str) -> bool {
+    ["ldconfig", "/sbin/ldconfig"]
+        .iter()
+        .find_map(|program| output(Command::new(program).arg("-p")))
+        .is_some_and(|cache| cache.lines().any(|line| line.trim_start().starts_with(soname)))
+}
+
+fn library_folders() -> impl Iterator<Item = PathBuf> {
+    let given = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let given: Vec<PathBuf> = env::split_paths(&given).collect();
+    given.into_iter().chain(["/usr/local/lib", "/usr/lib"].map(PathBuf::from))
+}
+
+/// Whether fontconfig has a font for `language`. None: there is no fontconfig to ask.
+fn fontconfig_has(language: &str) -> Option<bool> {
+    let families = output(Command::new("fc-list").args([&format!(":lang={language}"), "family"]))?;
+    Some(!families.trim().is_empty())
+}
+
+fn font_folders() -> impl Iterator<Item = PathBuf> {
+    let home = env::home_dir().unwrap_or_default();
+    [
+        PathBuf::from("/usr/share/fonts"),
+        PathBuf::from("/usr/local/share/fonts"),
+        home.join(".local/share/fonts"),
+        home.join(".fonts"),
+    ]
+    .into_iter()
+}
+
+/// Whether a file below `folder` begins like one of `names`.
+fn has_file_like(folder: &Path, names: &[&str]) -> bool {
+    let Ok(entries) = fs_err::read_dir(folder) else { return false };
+    entries.flatten().any(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        entry.file_type().is_ok_and(|kind| kind.is_dir()) && has_file_like(&entry.path(), names)
+            || names.iter().any(|start| name.starts_with(start))
+    })
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    output(command).is_some()
+}
+
+/// What `command` writes to stdout; None where it cannot be started or fails.
+fn output(command: &mut Command) -> Option<String> {
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_not_found() {
+        assert!(!is_there(&Probe::Program(&["no-such-program"])));
+        assert!(!is_there(&Probe::Library("libno-such-library.so.1")));
+        assert!(!is_there(&Probe::PythonModule("no_such_module")));
+        assert!(!is_there(&Probe::Font { language: "xx-none", files: &["no-such-font"] }));
+    }
+
+    #[test]
+    fn what_every_machine_has_is_found() {
+        assert!(is_there(&Probe::Program(&["no-such-program", "sh"])));
+        assert!(is_there(&Probe::Library("libc.so.6")));
+    }
+
+    #[test]
+    fn without_fontconfig_font_files_are_found_by_name_at_any_depth() {
+        let folder = tempfile::tempdir().expect("a temp folder");
+        let deep = folder.path().join("truetype/dejavu");
+        fs_err::create_dir_all(&deep).expect("a folder");
+        assert!(!has_file_like(folder.path(), &["DejaVuSans"]));
+        fs_err::write(deep.join("DejaVuSans.ttf"), b"").expect("a file");
+        assert!(has_file_like(folder.path(), &["OpenSans", "DejaVuSans"]));
+        assert!(!has_file_like(&folder.path().join("absent"), &["DejaVuSans"]));
+    }
+}
