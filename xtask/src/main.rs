@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod exit;
 mod interrupt;
+mod machine;
 mod paths;
 mod process;
 mod setup;
