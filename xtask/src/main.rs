@@ -3,6 +3,7 @@
 //! A command reads as one summary: parse, plan (pure), do (effects), tell. `main` maps, [`run`]
 //! decides: nobody else ends the program, and only [`ui`] prints.
 
+mod cargo;
 mod cli;
 mod commands;
 mod exit;
@@ -44,6 +45,7 @@ fn run(cli: &Cli, ui: &Ui) -> anyhow::Result<Exit> {
     let cx = Context { ui, paths: Paths::from_env()? };
     match &cli.command {
         Command::Setup(args) => commands::setup::run(args, &cx),
+        Command::Test(args) => commands::test::run(args, &cx),
         Command::Doctor(args) => commands::doctor::run(args, &cx),
     }
 }

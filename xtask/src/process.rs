@@ -41,7 +41,7 @@ pub async fn captured(
     stop: &CancellationToken,
     mut on_line: impl FnMut(&str),
 ) -> anyhow::Result<Captured> {
-    let mut group = Group::spawn(command, Stdio::piped)?;
+    let mut group = Group::spawn(command, Stdio::piped(), Stdio::piped())?;
     let (sender, mut lines) = mpsc::channel(64);
     for pipe in group.pipes() {
         tokio::spawn(forward(pipe, sender.clone()));
@@ -64,13 +64,17 @@ pub async fn captured(
     Ok(Captured { status: group.wait(stop).await?, tail: tail.into() })
 }
 
-/// Runs `command` to its end; its output goes where ours goes.
+/// Runs `command` to its end; what it says on stderr goes to ours, the rest to `stdout`.
 ///
 /// # Errors
 ///
 /// As [`captured`].
-pub async fn visible(command: Command, stop: &CancellationToken) -> anyhow::Result<ExitStatus> {
-    Group::spawn(command, Stdio::inherit)?.wait(stop).await
+pub async fn visible(
+    command: Command,
+    stdout: Stdio,
+    stop: &CancellationToken,
+) -> anyhow::Result<ExitStatus> {
+    Group::spawn(command, stdout, Stdio::inherit())?.wait(stop).await
 }
 
 type Pipe = Box<dyn AsyncRead + Send + Unpin>;
@@ -93,9 +97,9 @@ struct Group {
 }
 
 impl Group {
-    fn spawn(mut command: Command, output: fn() -> Stdio) -> anyhow::Result<Self> {
+    fn spawn(mut command: Command, stdout: Stdio, stderr: Stdio) -> anyhow::Result<Self> {
         let program = command.as_std().get_program().to_string_lossy().into_owned();
-        command.stdin(Stdio::null()).stdout(output()).stderr(output());
+        command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
         command.process_group(0).kill_on_drop(true);
         let child = command.spawn().with_context(|| format!("cannot start `{program}`"))?;
         Ok(Self { child, program })
@@ -160,7 +164,9 @@ mod tests {
     #[tokio::test]
     async fn a_missing_program_is_named() {
         let stop = CancellationToken::new();
-        let error = visible(Command::new("no-such-program"), &stop).await.expect_err("missing");
+        let error = visible(Command::new("no-such-program"), Stdio::inherit(), &stop)
+            .await
+            .expect_err("missing");
         assert_eq!(error.to_string(), "cannot start `no-such-program`");
     }
 

@@ -2,6 +2,7 @@
 
 pub mod doctor;
 pub mod setup;
+pub mod test;
 
 use crate::paths::Paths;
 use crate::ui::Ui;
