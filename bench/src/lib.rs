@@ -1,1 +1,34 @@
-//! placeholder
+//! The core: plan, load, record, report.
+//!
+//! `bench` takes values and gives values. It knows nothing of HTTP, Docker, files, the environment or
+//! printing, and it does not know what a job is: a [`Scenario`] carries it as an opaque value, and what
+//! is driven stands behind the [`Target`] trait, whose implementations live in `xtask`.
+//!
+//! ```text
+//! Scenario + Plan + Target -> load -> Sample, Sample, … -> Run -> Summary
+//! ```
+//!
+//! Instants are microseconds since the run began (`…_us`), on one monotonic clock.
+
+mod distribution;
+mod load;
+mod parts;
+mod plan;
+mod quantile;
+mod run;
+mod sample;
+mod scenario;
+mod summary;
+mod target;
+pub mod text;
+
+pub use distribution::Distribution;
+pub use load::load;
+pub use parts::Parts;
+pub use plan::Plan;
+pub use quantile::Estimate;
+pub use run::{Run, RunError};
+pub use sample::{Outcome, Sample, StageSpan};
+pub use scenario::Scenario;
+pub use summary::{StageSummary, Summary};
+pub use target::{Clock, Driven, Job, Stop, Target};

@@ -1,0 +1,186 @@
+use hdrhistogram::Histogram;
+
+use crate::Estimate;
+
+/// Longest time that is told apart from longer ones.
+const LONGEST_US: u64 = 24 * 60 * 60 * 1_000_000;
+
+/// Significant digits: values within 0.1 %, far below any limit of a gate.
+const DIGITS: u8 = 3;
+
+/// A distribution of times, in microseconds. Two of them merge without loss; percentiles never are
+/// averaged.
+#[derive(Clone, Debug)]
+pub struct Distribution {
+    histogram: Histogram<u64>,
+    min_us: u64,
+    max_us: u64,
+    sum_us: u128,
+}
+
+impl Default for Distribution {
+    fn default() -> Self {
+        #[expect(clippy::expect_used, reason = "the bounds are constants, and a test makes one")]
+        let histogram =
+            Histogram::new_with_bounds(1, LONGEST_US, DIGITS).expect("the bounds are sound");
+        Self { histogram, min_us: u64::MAX, max_us: 0, sum_us: 0 }
+    }
+}
+
+impl Distribution {
+    /// Adds a time.
+    pub fn add(&mut self, us: u64) {
+        self.histogram.saturating_record(us);
+        self.min_us = self.min_us.min(us);
+        self.max_us = self.max_us.max(us);
+        self.sum_us += u128::from(us);
+    }
+
+    /// Adds everything of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        // Cannot fail: all of them have the same bounds.
+        let merged = self.histogram.add(&other.histogram);
+        debug_assert!(merged.is_ok(), "{merged:?}");
+        self.min_us = self.min_us.min(other.min_us);
+        self.max_us = self.max_us.max(other.max_us);
+        self.sum_us += other.sum_us;
+    }
+
+    /// How many times were added.
+    pub fn n(&self) -> u64 {
+        self.histogram.len()
+    }
+
+    /// The smallest, exact. None of an empty distribution.
+    pub fn min_us(&self) -> Option<u64> {
+        (self.n() > 0).then_some(self.min_us)
+    }
+
+    /// The largest, exact. None of an empty distribution.
+    pub fn max_us(&self) -> Option<u64> {
+        (self.n() > 0).then_some(self.max_us)
+    }
+
+    /// The mean, exact. None of an empty distribution.
+    pub fn mean_us(&self) -> Option<f64> {
+        (self.n() > 0).then(|| self.sum_us as f64 / self.n() as f64)
+    }
+
+    /// What is known about quantile `q`, between 0 and 1.
+    pub fn quantile(&self, q: f64) -> Estimate {
+        Estimate::of(q, self.n(), |rank| self.at_rank(rank))
+    }
+
+    /// The value of rank `rank` (1 to n, ascending), within 0.1 %.
+    fn at_rank(&self, rank: u64) -> u64 {
+        let mut n_below = 0;
+        for step in self.histogram.iter_recorded() {
+            n_below += step.count_since_last_iteration();
+            if n_below >= rank {
+                // A bucket stands for its largest value; no value was beyond the extremes.
+                return step.value_iterated_to().clamp(self.min_us, self.max_us);
+            }
+        }
+        self.max_us
+    }
+}
+
+impl PartialEq for Distribution {
+    fn eq(&self, other: &Self) -> bool {
+        self.histogram == other.histogram
+            && (self.min_us, self.max_us, self.sum_us) == (other.min_us, other.max_us, other.sum_us)
+    }
+}
+
+impl Extend<u64> for Distribution {
+    fn extend<I: IntoIterator<Item = u64>>(&mut self, times: I) {
+        times.into_iter().for_each(|us| self.add(us));
+    }
+}
+
+impl FromIterator<u64> for Distribution {
+    fn from_iter<I: IntoIterator<Item = u64>>(times: I) -> Self {
+        let mut distribution = Self::default();
+        distribution.extend(times);
+        distribution
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_distribution_says_nothing() {
+        let empty = Distribution::default();
+        assert_eq!(
+            (empty.n(), empty.min_us(), empty.max_us(), empty.mean_us()),
+            (0, None, None, None)
+        );
+        assert_eq!(empty.quantile(0.5), Estimate::Bounded { low: None, needs: 6 });
+    }
+
+    #[test]
+    fn a_percentile_that_eighty_jobs_cannot_carry_is_a_bound() {
+        let eighty: Distribution = (1..=80).map(|n| n * 1000).collect();
+        let Estimate::Carried { value, low, high } = eighty.quantile(0.95) else {
+            panic!("80 values carry p95: {:?}", eighty.quantile(0.95));
+        };
+        assert!(low < value && value < high, "{low} {value} {high}");
+        let Estimate::Bounded { low: Some(low), needs: 368 } = eighty.quantile(0.99) else {
+            panic!("80 values do not carry p99: {:?}", eighty.quantile(0.99));
+        };
+        assert!((76_000..=78_100).contains(&low), "{low}");
+    }
+
+    #[test]
+    fn more_than_a_day_is_a_day_in_the_percentiles_and_itself_in_the_extremes() {
+        let long: Distribution = std::iter::repeat_n(3 * LONGEST_US, 6).collect();
+        assert_eq!(long.max_us(), Some(3 * LONGEST_US));
+        assert_eq!(long.mean_us(), Some((3 * LONGEST_US) as f64));
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_adding_everything_to_one(
+            a in vec(0..LONGEST_US, 0..200),
+            b in vec(0..LONGEST_US, 0..200),
+        ) {
+            let mut merged: Distribution = a.iter().copied().collect();
+            merged.merge(&b.iter().copied().collect());
+            prop_assert_eq!(merged, a.into_iter().chain(b).collect());
+        }
+
+        #[test]
+        fn a_rank_is_within_a_thousandth_of_the_sorted_value(
+            mut times in vec(0..LONGEST_US, 1..300),
+            pick in any::<proptest::sample::Index>(),
+        ) {
+            let distribution: Distribution = times.iter().copied().collect();
+            times.sort_unstable();
+            for index in [0, pick.index(times.len()), times.len() - 1] {
+                let (found, exact) = (distribution.at_rank(index as u64 + 1), times[index]);
+                prop_assert!(found.abs_diff(exact) <= exact / 1000 + 1, "{} for {}", found, exact);
+            }
+        }
+
+        #[test]
+        fn quantiles_are_in_order_and_inside_their_intervals(
+            times in vec(1..LONGEST_US, 368..500),
+        ) {
+            let distribution: Distribution = times.iter().copied().collect();
+            let mut last = 0;
+            for q in [0.5, 0.9, 0.95, 0.99] {
+                let Estimate::Carried { value, low, high } = distribution.quantile(q) else {
+                    return Err(TestCaseError::fail("368 values carry p99"));
+                };
+                prop_assert!(low <= value && value <= high && last <= value);
+                prop_assert!(Some(low) >= distribution.min_us() && Some(high) <= distribution.max_us());
+                last = value;
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! How numbers read: three digits, a unit, and no percentile that the sample does not carry.
+
+use crate::{Distribution, Estimate};
+
+/// A time with three digits: `853 µs`, `12.4 s`, `3 min 20 s`.
+pub fn duration(us: u64) -> String {
+    let whole_seconds = (us + 500_000) / 1_000_000;
+    match us {
+        0..1_000 => format!("{us} µs"),
+        1_000..1_000_000 => format!("{} ms", three_digits(us as f64 / 1e3)),
+        1_000_000..120_000_000 => format!("{} s", three_digits(us as f64 / 1e6)),
+        _ => format!("{} min {} s", whole_seconds / 60, whole_seconds % 60),
+    }
+}
+
+fn three_digits(value: f64) -> String {
+    // Thresholds are where rounding would add a digit.
+    let decimals = match value {
+        ..9.995 => 2,
+        ..99.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.decimals$}")
+}
+
+/// What is known about quantile `q` of `times`: `p95 6.10 s (5.90 s to 6.40 s)`, or
+/// `p99 > 6.10 s (n = 80; needs 368)`.
+pub fn quantile(times: &Distribution, q: f64) -> String {
+    let name = format!("p{}", (q * 1e5).round() / 1e3);
+    match times.quantile(q) {
+        Estimate::Carried { value, low, high } => {
+            format!("{name} {} ({} to {})", duration(value), duration(low), duration(high))
+        }
+        Estimate::Bounded { low: Some(low), needs } => {
+            format!("{name} > {} (n = {}; needs {needs})", duration(low), times.n())
+        }
+        Estimate::Bounded { low: None, needs } => {
+            format!("{name} unknown (n = {}; needs {needs})", times.n())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_three_digits() {
+        let cases = [
+            (0, "0 µs"),
+            (999, "999 µs"),
+            (1_000, "1.00 ms"),
+            (9_994, "9.99 ms"),
+            (9_996, "10.0 ms"),
+            (99_960, "100 ms"),
+            (999_400, "999 ms"),
+            (6_100_000, "6.10 s"),
+            (61_234_567, "61.2 s"),
+            (119_400_000, "119 s"),
+            (120_000_000, "2 min 0 s"),
+            (200_499_999, "3 min 20 s"),
+        ];
+        for (us, expected) in cases {
+            assert_eq!(duration(us), expected, "{us}");
+        }
+    }
+
+    #[track_caller]
+    fn check(n: u64, q: f64, expected: &str) {
+        let times: Distribution = (1..=n).map(|second| second * 1_000_000).collect();
+        assert_eq!(quantile(&times, q), expected);
+    }
+
+    #[test]
+    fn a_percentile_is_an_interval_a_bound_or_unknown() {
+        check(0, 0.5, "p50 unknown (n = 0; needs 6)");
+        check(5, 0.5, "p50 unknown (n = 5; needs 6)");
+        check(1, 0.99, "p99 > 1.00 s (n = 1; needs 368)");
+        check(80, 0.99, "p99 > 77.0 s (n = 80; needs 368)");
+        check(10, 0.5, "p50 5.00 s (2.00 s to 9.00 s)");
+        check(100, 0.95, "p95 95.0 s (90.0 s to 100 s)");
+        check(100, 0.999, "p99.9 > 99.0 s (n = 100; needs 3688)");
+    }
+}
