@@ -3,5 +3,10 @@
 //!
 //! Knows nothing of jobs, speech engines or models. All of it is pure.
 
+pub mod ass;
 pub mod cues;
 pub mod layout;
+pub mod srt;
+
+/// U+2060 WORD JOINER: draws nothing, and what stands on both sides of it is not read as one command.
+const JOINER: char = '\u{2060}';
