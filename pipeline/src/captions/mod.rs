@@ -9,6 +9,7 @@ pub mod cues;
 pub mod fonts;
 pub mod layout;
 pub mod srt;
+pub mod timing;
 
 /// U+2060 WORD JOINER: draws nothing, and what stands on both sides of it is not read as one command.
 const JOINER: char = '\u{2060}';
