@@ -2,7 +2,8 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+
+use xshell::{Cmd, Shell, cmd};
 
 use super::needs::{Need, Probe};
 use super::plan::Powers;
@@ -25,7 +26,7 @@ pub fn powers() -> Powers {
     Powers {
         apt: which::which("apt-get").is_ok(),
         root: rustix::process::geteuid().is_root(),
-        sudo: succeeds(Command::new("sudo").args(["-n", "true"])),
+        sudo: said(|shell| cmd!(shell, "sudo -n true")).is_some(),
     }
 }
 
@@ -35,11 +36,7 @@ fn is_there(probe: &Probe) -> bool {
         Probe::Library(soname) => {
             linker_knows(soname) || library_folders().any(|folder| folder.join(soname).exists())
         }
-        Probe::PythonModule(module) => succeeds(Command::new("python3").args([
-            "-I",
-            "-c",
-            &format!("import importlib.util as u, sys; sys.exit(u.find_spec('{module}') is None)"),
-        ])),
+        Probe::PythonModule(module) => python_has(module),
         Probe::Font { language, files } => fontconfig_has(language)
             .unwrap_or_else(|| font_folders().any(|folder| has_file_like(&folder, files))),
     }
@@ -49,8 +46,15 @@ fn is_there(probe: &Probe) -> bool {
 fn linker_knows(soname: &str) -> bool {
     ["ldconfig", "/sbin/ldconfig"]
         .iter()
-        .find_map(|program| output(Command::new(program).arg("-p")))
+        .find_map(|program| said(|shell| cmd!(shell, "{program} -p")))
         .is_some_and(|cache| cache.lines().any(|line| line.trim_start().starts_with(soname)))
+}
+
+/// Whether `python3` can import `module`, without importing it.
+fn python_has(module: &str) -> bool {
+    let find =
+        format!("import importlib.util as u, sys; sys.exit(u.find_spec('{module}') is None)");
+    said(|shell| cmd!(shell, "python3 -I -c {find}")).is_some()
 }
 
 fn library_folders() -> impl Iterator<Item = PathBuf> {
@@ -61,8 +65,8 @@ fn library_folders() -> impl Iterator<Item = PathBuf> {
 
 /// Whether fontconfig has a font for `language`. None: there is no fontconfig to ask.
 fn fontconfig_has(language: &str) -> Option<bool> {
-    let families = output(Command::new("fc-list").args([&format!(":lang={language}"), "family"]))?;
-    Some(!families.trim().is_empty())
+    let families = said(|shell| cmd!(shell, "fc-list :lang={language} family"))?;
+    Some(!families.is_empty())
 }
 
 fn font_folders() -> impl Iterator<Item = PathBuf> {
@@ -87,14 +91,10 @@ fn has_file_like(folder: &Path, names: &[&str]) -> bool {
     })
 }
 
-fn succeeds(command: &mut Command) -> bool {
-    output(command).is_some()
-}
-
-/// What `command` writes to stdout; None where it cannot be started or fails.
-fn output(command: &mut Command) -> Option<String> {
-    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+/// What a command writes to stdout; None where it cannot be started or fails.
+fn said(command: impl for<'a> FnOnce(&'a Shell) -> Cmd<'a>) -> Option<String> {
+    let shell = Shell::new().ok()?;
+    command(&shell).quiet().ignore_stderr().read().ok()
 }
 
 #[cfg(test)]
