@@ -1,49 +1,16 @@
-//! Speaks a text with espeak-ng and says when each word begins.
-//!
-//! espeak-ng is under GPL-3-or-later, and the command line of it reports no word times: only its
-//! library does. So the library has this small program of its own. It shares no code with the rest of
-//! the pipeline, loads `libespeak-ng` when it runs, and talks JSON over its pipes: who hands out
-//! this program together with the library hands out a work under the GPL; the pipeline stays under
-//! its own licence.
-//!
-//! One request on stdin, `{"text", "voice", "rate_wpm", "out"}`; a mono 16-bit WAV at `out`; one
-//! line on stdout, `{"sample_rate", "samples", "version", "events": [{"kind", "text_position",
-//! "length", "audio_ms"}]}`. On an error: one line on stderr, exit status 1.
-//!
-//! The C interface is `speak_lib.h`, revision 12
+//! The espeak-ng library by its C interface, `speak_lib.h`, revision 12
 //! (<https://github.com/espeak-ng/espeak-ng/blob/1.51/src/include/espeak-ng/speak_lib.h>).
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_int, c_short, c_uint, c_void};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::ptr;
 
 use libloading::{Library, Symbol};
-use serde::{Deserialize, Serialize};
-
-/// What is asked.
-#[derive(Deserialize)]
-struct Request {
-    text: String,
-    voice: String,
-    rate_wpm: i32,
-    out: PathBuf,
-}
-
-/// What is answered.
-#[derive(Serialize)]
-struct Reply {
-    sample_rate: u32,
-    samples: usize,
-    version: String,
-    events: Vec<Event>,
-}
+use serde::Serialize;
 
 /// Something that begins or ends at an instant of the sound.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Event {
+pub struct Event {
     kind: &'static str,
     /// Counted in characters, from 1.
     text_position: i32,
@@ -52,11 +19,9 @@ struct Event {
     audio_ms: i32,
 }
 
-/// Why nothing was spoken.
+/// What the library did not do.
 #[derive(Debug, thiserror::Error)]
-enum Error {
-    #[error("cannot read the request: {0}")]
-    Request(#[from] serde_json::Error),
+pub enum Error {
     #[error(
         "cannot load the espeak-ng library ({}): {reason}; install it (Debian and Ubuntu: `apt-get install libespeak-ng1`)",
         LIBRARY_NAMES.join(", ")
@@ -70,56 +35,6 @@ enum Error {
     Voice { voice: String },
     #[error("espeak-ng refused to {what}: error {code}")]
     Refused { what: &'static str, code: c_int },
-    #[error("cannot write {}: {reason}", path.display())]
-    Wav { path: PathBuf, reason: hound::Error },
-    #[error("cannot answer: {0}")]
-    Answer(#[from] io::Error),
-}
-
-fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody is left to tell when stderr is closed.
-            let _ = writeln!(io::stderr(), "{error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run() -> Result<(), Error> {
-    let request: Request = serde_json::from_reader(io::stdin().lock())?;
-    let espeak = Espeak::load()?;
-    let (sample_rate, version) = espeak.initialize()?;
-    espeak.set_voice(&request.voice)?;
-    espeak.set_rate(request.rate_wpm)?;
-    let recording = espeak.speak(&request.text)?;
-    write_wav(&request.out, sample_rate, &recording.samples)?;
-    let reply =
-        Reply { sample_rate, samples: recording.samples.len(), version, events: recording.events };
-    let mut line = serde_json::to_vec(&reply)?;
-    line.push(b'\n');
-    io::stdout().write_all(&line)?;
-    Ok(())
-}
-
-fn write_wav(path: &Path, sample_rate: u32, samples: &[i16]) -> Result<(), Error> {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let write = || {
-        let mut writer = hound::WavWriter::create(path, spec)?;
-        for piece in samples.chunks(1 << 16) {
-            let mut at_once = writer.get_i16_writer(piece.len() as u32);
-            piece.iter().for_each(|&sample| at_once.write_sample(sample));
-            at_once.flush()?;
-        }
-        writer.finalize()
-    };
-    write().map_err(|reason| Error::Wav { path: path.to_owned(), reason })
 }
 
 #[cfg(target_os = "windows")]
@@ -196,9 +111,11 @@ type InfoFn = unsafe extern "C" fn(*mut *const c_char) -> *const c_char;
 
 /// What the callback has collected.
 #[derive(Default)]
-struct Recording {
-    samples: Vec<i16>,
-    events: Vec<Event>,
+pub struct Recording {
+    /// Mono.
+    pub samples: Vec<i16>,
+    /// In the order of the sound.
+    pub events: Vec<Event>,
 }
 
 thread_local! {
@@ -207,12 +124,13 @@ thread_local! {
 }
 
 /// The loaded library.
-struct Espeak {
+pub struct Espeak {
     library: Library,
 }
 
 impl Espeak {
-    fn load() -> Result<Self, Error> {
+    /// Loads the library of this machine.
+    pub fn load() -> Result<Self, Error> {
         // SAFETY: loading runs the library's initialisers; espeak-ng's do nothing but set up memory.
         let open = |name: &&str| unsafe { Library::new(*name) };
         let (first, others) = (&LIBRARY_NAMES[0], &LIBRARY_NAMES[1..]);
@@ -232,7 +150,7 @@ impl Espeak {
     }
 
     /// Starts the engine; its sample rate in hertz and its version.
-    fn initialize(&self) -> Result<(u32, String), Error> {
+    pub fn initialize(&self) -> Result<(u32, String), Error> {
         // SAFETY: types as in speak_lib.h; a null path means the default place of the data; the
         // callback lives as long as the program; `espeak_Info` gives a static string.
         unsafe {
@@ -246,7 +164,8 @@ impl Espeak {
         }
     }
 
-    fn set_voice(&self, voice: &str) -> Result<(), Error> {
+    /// Takes the voice of that name, or of that language.
+    pub fn set_voice(&self, voice: &str) -> Result<(), Error> {
         let unknown = || Error::Voice { voice: voice.to_owned() };
         let name = CString::new(voice).map_err(|_| unknown())?;
         let wanted = RawVoice {
@@ -270,14 +189,16 @@ impl Espeak {
         if found { Ok(()) } else { Err(unknown()) }
     }
 
-    fn set_rate(&self, rate_wpm: i32) -> Result<(), Error> {
+    /// Words a minute, 80 to 450.
+    pub fn set_rate(&self, rate_wpm: i32) -> Result<(), Error> {
         // SAFETY: type as in speak_lib.h; the last argument makes the value absolute.
         let code =
             unsafe { self.function::<SetParameterFn>("espeak_SetParameter")?(RATE, rate_wpm, 0) };
         accepted("set the rate", code)
     }
 
-    fn speak(&self, text: &str) -> Result<Recording, Error> {
+    /// Speaks the text to its end.
+    pub fn speak(&self, text: &str) -> Result<Recording, Error> {
         let text = CString::new(without_commands(text)).unwrap_or_default();
         let bytes = text.as_bytes_with_nul();
         // SAFETY: types as in speak_lib.h; the text ends with a zero and outlives the call, which in
