@@ -12,6 +12,7 @@ use pipeline::speech::{
 fn settings() -> SpeechSettings {
     SpeechSettings {
         espeak_helper: Some(PathBuf::from(env!("CARGO_BIN_EXE_espeak-words"))),
+        openai: None,
         timeout: Duration::from_secs(60),
     }
 }
@@ -135,6 +136,8 @@ async fn a_failure_names_its_reason_and_leaves_nothing() {
     let listing = "espeak-ng has no voice \"tlh\"; `espeak-ng --voices` lists them";
     check_error(speak(&settings(), &unknown, &out).await, &["espeak-words", listing]);
     check_error(speak(&settings(), &request("", " \n"), &out).await, &["nothing to say"]);
+    let server = speak(&settings(), &request("openai:alloy", "text"), &out).await;
+    check_error(server, &["no OpenAI-compatible speech server is configured"]);
     let missing = SpeechSettings { espeak_helper: Some("no-such-helper".into()), ..settings() };
     check_error(speak(&missing, &request("", "text"), &out).await, &["no-such-helper"]);
     let lies = SpeechSettings { espeak_helper: Some("cat".into()), ..settings() };

@@ -2,7 +2,10 @@
 //!
 //! Knows nothing of jobs, subtitles or models.
 
+mod error;
 mod espeak;
+mod openai;
+mod split;
 pub mod timeline;
 mod voice;
 mod wav;
@@ -12,12 +15,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use error::SpeechError;
+pub use openai::OpenAiSpeech;
 pub use voice::{Engine, UnknownVoice, Voice, language_of, voice_for};
 pub use wav::{Wav, WavError};
 pub use words::{Event, EventKind, words_from_events};
 
 use crate::artefacts::Narration;
-use crate::process::ProcessError;
 
 /// What is to be said.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,33 +39,10 @@ pub struct SpeechRequest {
 pub struct SpeechSettings {
     /// The program `espeak-words`. None: the one beside this program, or on the `PATH`.
     pub espeak_helper: Option<PathBuf>,
+    /// The server of `openai:` voices. None: there is none.
+    pub openai: Option<OpenAiSpeech>,
     /// Longest time for one narration.
     pub timeout: Duration,
-}
-
-/// Why nothing was said.
-#[derive(Debug, thiserror::Error)]
-pub enum SpeechError {
-    /// Only white space.
-    #[error("there is nothing to say: the text is empty")]
-    Empty,
-    /// The voice is a server's, and there is none.
-    #[error("no OpenAI-compatible speech server is configured")]
-    NotConfigured,
-    /// The helper program did not do its work.
-    #[error(transparent)]
-    Process(#[from] ProcessError),
-    /// What came is not the sound that was asked for.
-    #[error("unusable sound from {from}: {reason}")]
-    BadAudio {
-        /// Program or URL.
-        from: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The file could not be written.
-    #[error("cannot write the narration: {0}")]
-    Io(#[from] io::Error),
 }
 
 /// Speaks into the WAV file `out`, which appears whole or not at all.
@@ -86,12 +67,22 @@ pub async fn speak(
                 espeak::speak(helper, request, settings.timeout, part.path()).await?;
             (wav, Some(words))
         }
-        Engine::OpenAi => return Err(SpeechError::NotConfigured),
+        Engine::OpenAi => {
+            let server = settings.openai.as_ref().ok_or(SpeechError::NotConfigured)?;
+            let wav = openai::speak(server, request, settings.timeout).await?;
+            let bytes = wav.to_bytes().map_err(|error| bad_wav(&server.base_url, &error))?;
+            fs_err::tokio::write(part.path(), bytes).await?;
+            (wav, None)
+        }
     };
     part.persist(out).map_err(|failed| failed.error)?;
     let file = out.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let engine = request.voice.to_string();
     Ok(Narration { file, duration_ms: wav.duration_ms(), engine, words })
+}
+
+fn bad_wav(from: &str, error: &hound::Error) -> SpeechError {
+    SpeechError::BadAudio { from: from.to_owned(), reason: error.to_string() }
 }
 
 /// A file that is gone unless it is kept.
