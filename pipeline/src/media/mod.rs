@@ -1,1 +1,21 @@
-//! placeholder
+//! ffmpeg: what a file holds, which encoder works here, and the one render of a job.
+//!
+//! `probe` reads a file, `encoder` finds an encoder by using it, `plan` decides which frame comes from
+//! where, `graph` writes the plan down as ffmpeg's arguments, `render` runs them. `plan` and `graph`
+//! are pure. Nothing here knows of jobs, stages or stock sites.
+
+mod encoder;
+mod error;
+mod graph;
+mod plan;
+mod probe;
+mod render;
+
+pub mod checks;
+
+pub use encoder::{Encoder, choose, works};
+pub use error::MediaError;
+pub use graph::arguments;
+pub use plan::{BurnIn, Cut, Encoding, Music, RenderPlan, ShotInput};
+pub use probe::{parse_probe, probe};
+pub use render::{Render, render};

@@ -1,0 +1,154 @@
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use protocol::Size;
+
+use super::super::{Encoder, Encoding};
+use super::*;
+
+fn shot(path: &str, source_start_ms: u64, duration_ms: u64) -> ShotInput {
+    let source_size = Size { width: 1920, height: 1080 };
+    ShotInput { path: path.into(), source_size, source_start_ms, duration_ms }
+}
+
+fn plan(shots: Vec<ShotInput>, duration_ms: u64) -> RenderPlan {
+    RenderPlan {
+        size: Size { width: 270, height: 480 },
+        fps: 30,
+        shots,
+        narration: "/job/narration.wav".into(),
+        duration_ms,
+        voice_volume: 1.0,
+        music: None,
+        subtitles: None,
+        encoding: Encoding::default(),
+        output: "video.mp4".into(),
+    }
+}
+
+/// One line for each argument, one line for each chain of the graph.
+fn listing(plan: &RenderPlan) -> String {
+    let args = arguments(plan, Path::new("video.mp4.part.mp4"));
+    let args: Vec<String> =
+        args.iter().map(|arg| arg.to_string_lossy().replace(';', ";\n  ")).collect();
+    args.join("\n")
+}
+
+#[test]
+fn a_small_plan_with_hostile_names() {
+    let mut small = ShotInput {
+        source_size: Size { width: 640, height: 360 },
+        ..shot("/clips/it's [1080p], 50%; a:b \\ \"c\".mp4", 0, 2500)
+    };
+    small.duration_ms = 2500;
+    let mut plan = plan(vec![shot("-i.mp4", 1250, 1700), small], 4000);
+    plan.voice_volume = 1.25;
+    plan.music = Some(Music { path: "/music/a b.mp3".into(), volume: 0.2 });
+    plan.subtitles = Some(BurnIn {
+        ass: "subtitles.ass".to_owned(),
+        fonts_dir: Some(PathBuf::from("/fonts/it's [a], 50%; b:c\\ ")),
+    });
+    insta::assert_snapshot!(listing(&plan));
+}
+
+#[test]
+fn a_short_plan_without_music_and_subtitles_on_a_hardware_encoder() {
+    let mut plan = plan(vec![shot("/clips/sea.mp4", 0, 900)], 900);
+    plan.encoding.encoder = Encoder::Vaapi;
+    insta::assert_snapshot!(listing(&plan));
+}
+
+#[track_caller]
+fn check_refused(change: impl FnOnce(&mut RenderPlan), expected: &str) {
+    let mut plan = plan(vec![shot("/clips/sea.mp4", 0, 1000)], 1000);
+    plan.check().expect("as it is it can be rendered");
+    change(&mut plan);
+    let error = plan.check().expect_err("must be refused").to_string();
+    assert_eq!(error, format!("cannot render: {expected}"));
+}
+
+#[test]
+fn what_no_video_can_follow_is_refused() {
+    let no_shot = "there is no shot of half a frame or more";
+    check_refused(|plan| plan.shots.clear(), no_shot);
+    check_refused(|plan| plan.shots[0].duration_ms = 16, no_shot);
+    check_refused(|plan| plan.duration_ms = 0, "the narration has no length");
+    check_refused(|plan| plan.fps = 0, "expected 1 to 240 frames a second, found 0");
+    check_refused(
+        |plan| plan.size.width = 271,
+        "expected even sides of at least 2 pixels, found 271x480",
+    );
+    check_refused(
+        |plan| plan.size.height = 0,
+        "expected even sides of at least 2 pixels, found 270x0",
+    );
+}
+
+#[track_caller]
+fn check_cuts(durations_ms: &[u64], narration_ms: u64, expected: &[(usize, u64)]) {
+    let shots = durations_ms.iter().map(|&ms| shot("/clips/sea.mp4", 0, ms)).collect();
+    let cuts = plan(shots, narration_ms).cuts();
+    let cuts: Vec<(usize, u64)> = cuts.iter().map(|cut| (cut.shot, cut.frames)).collect();
+    assert_eq!(cuts, expected, "{durations_ms:?} for {narration_ms} ms");
+}
+
+#[test]
+fn cuts_fill_the_video_exactly() {
+    check_cuts(&[5000], 1000, &[(0, 33)]); // longer than needed: 1.1 s of it
+    check_cuts(&[500], 1000, &[(0, 33)]); // too short: its last frame stays
+    check_cuts(&[500, 500], 1000, &[(0, 15), (1, 18)]);
+    check_cuts(&[1100, 5000], 1000, &[(0, 33)]); // nothing left for the second
+    check_cuts(&[510, 1, 5000], 1000, &[(0, 15), (2, 18)]); // no room for a frame
+    check_cuts(&[33, 33, 33, 5000], 1000, &[(0, 1), (1, 1), (2, 1), (3, 30)]);
+    check_cuts(&[u64::MAX, u64::MAX], 1000, &[(0, 33)]);
+}
+
+/// The numbers that follow `key` in the graph.
+fn numbers(text: &str, key: &str) -> Vec<u64> {
+    let digits = |rest: &str| rest.split(|c: char| !c.is_ascii_digit()).next().map(str::parse);
+    text.split(key).skip(1).filter_map(|rest| digits(rest)?.ok()).collect()
+}
+
+proptest! {
+    #[test]
+    fn the_picture_covers_the_narration(
+        durations_ms in prop::collection::vec(17u64..20_000, 1..60),
+        narration_ms in 1u64..600_000,
+        fps in prop::sample::select(vec![24u32, 25, 30, 50, 60]),
+    ) {
+        let n_shots = durations_ms.len();
+        let shots: Vec<_> =
+            durations_ms.iter().map(|&ms| shot("/clips/sea.mp4", 0, ms.max(60))).collect();
+        let plan = RenderPlan { fps, ..plan(shots, narration_ms) };
+        prop_assert!(plan.check().is_ok());
+        let text = listing(&plan);
+
+        let frames: u64 = numbers(&text, "trim=end_frame=").iter().sum();
+        let shown_ms = frames as f64 * 1000.0 / f64::from(fps);
+        let wanted_ms = narration_ms as f64 + 100.0;
+        prop_assert!(shown_ms >= wanted_ms, "{shown_ms} ms for {wanted_ms}");
+        prop_assert!(shown_ms < wanted_ms + 1000.0 / f64::from(fps) + 0.001);
+        prop_assert_eq!(numbers(&text, "-frames:v\n"), vec![frames]);
+
+        // Every part that is opened is shown, and no other.
+        let n_cuts = plan.cuts().len();
+        prop_assert!(n_cuts <= n_shots);
+        prop_assert_eq!(numbers(&text, "concat=n="), vec![n_cuts as u64]);
+        prop_assert_eq!(text.matches("file:/clips/sea.mp4").count(), n_cuts);
+        // Borders stay where they were asked for: no drift.
+        let (mut asked_ms, mut shown) = (0, 0);
+        for (cut, shot) in plan.cuts().iter().zip(&plan.shots).take(n_cuts - 1) {
+            asked_ms += shot.duration_ms;
+            shown += cut.frames;
+            let off = (shown as f64 * 1000.0 / f64::from(fps) - asked_ms as f64).abs();
+            prop_assert!(off <= 500.0 / f64::from(fps) + 0.001, "{off} ms");
+        }
+    }
+}
+
+#[test]
+fn seconds_are_written_as_ffmpeg_reads_them() {
+    for (ms, expected) in [(0, "0.000"), (7, "0.007"), (61_250, "61.250")] {
+        assert_eq!(seconds(ms), expected);
+    }
+}
