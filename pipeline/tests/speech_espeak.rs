@@ -34,6 +34,10 @@ fn check_words(words: &[TimedWord], text: &str, duration_ms: u64) {
     assert_eq!(texts, text.split_whitespace().collect::<Vec<_>>());
     assert!(words.iter().all(|word| word.start_ms < word.end_ms), "{words:?}");
     assert!(words.is_sorted_by(|a, b| a.end_ms <= b.start_ms), "{words:?}");
+    // Nobody says two letters in less: such a word was squeezed in where it was not spoken.
+    let letters = |word: &TimedWord| word.text.chars().filter(|c| c.is_alphabetic()).count();
+    let squeezed = |word: &&TimedWord| letters(word) > 1 && word.end_ms - word.start_ms < 40;
+    assert_eq!(words.iter().find(squeezed), None);
     assert!(words.last().is_none_or(|word| word.end_ms <= duration_ms), "{words:?}");
 }
 
@@ -73,6 +77,9 @@ async fn english_words_have_their_times() {
 #[tokio::test]
 async fn vietnamese_words_have_their_times() {
     let text = "Có 1.000.000 người, vân vân… Tiến sĩ ăn 25 quả. Đúng thế — được lắm!";
+    check("", text, "espeak:vi").await;
+    let text =
+        "Tiến sĩ Nguyễn đã ngắm chúng suốt 25 năm — và bà vẫn nín thở. Biển sáng, lặng — lạ.";
     check("", text, "espeak:vi").await;
 }
 

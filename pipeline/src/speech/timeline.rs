@@ -18,8 +18,8 @@ const MIN_ROOM_MS: u64 = 30;
 /// between their anchored neighbours, by length of the text.
 ///
 /// Whatever the anchors say, the words are in order, do not overlap, last at least 1 ms and end
-/// within `duration_ms`; only where there are more words than milliseconds they end after it. An
-/// anchor after the end or before an earlier word's is ignored.
+/// within `duration_ms`; only where there are more words than milliseconds they end after it. Anchors
+/// after the end, and those that contradict most others, are ignored.
 pub fn place(tokens: &[&str], anchors: &[Option<Anchor>], duration_ms: u64) -> Vec<TimedWord> {
     let anchors = consistent(anchors, tokens.len(), duration_ms);
     let mut starts = ideal_starts(tokens, &anchors, duration_ms);
@@ -41,23 +41,40 @@ pub fn place(tokens: &[&str], anchors: &[Option<Anchor>], duration_ms: u64) -> V
         .collect()
 }
 
-/// The anchors that lie within the sound and in order, one for each of `n_tokens`.
+/// The anchors that lie within the sound and in order, one for each of `n_tokens`: of those that are
+/// not in order as many are kept as can be (the longest increasing run), so that a single wrong one
+/// does not cost all that follow it.
 fn consistent(
     anchors: &[Option<Anchor>],
     n_tokens: usize,
     duration_ms: u64,
 ) -> Vec<Option<Anchor>> {
-    let mut earliest_ms = 0;
-    (0..n_tokens)
-        .map(|i| {
-            let anchor = (*anchors.get(i)?)?;
-            let fits = (earliest_ms..duration_ms).contains(&anchor.start_ms);
-            fits.then(|| {
-                earliest_ms = anchor.start_ms + 1;
-                anchor
-            })
-        })
-        .collect()
+    let within = |(i, anchor): (usize, &Option<Anchor>)| Some((i, (*anchor)?));
+    let known: Vec<(usize, Anchor)> = anchors
+        .iter()
+        .enumerate()
+        .take(n_tokens)
+        .filter_map(within)
+        .filter(|(_, anchor)| anchor.start_ms < duration_ms)
+        .collect();
+    // ends[n]: the anchor with the earliest start that ends a run of n + 1; before[k]: the one before k.
+    let mut ends: Vec<usize> = Vec::new();
+    let mut before: Vec<Option<usize>> = Vec::with_capacity(known.len());
+    for (k, (_, anchor)) in known.iter().enumerate() {
+        let length = ends.partition_point(|&end| known[end].1.start_ms < anchor.start_ms);
+        before.push(length.checked_sub(1).map(|shorter| ends[shorter]));
+        match ends.get_mut(length) {
+            Some(end) => *end = k,
+            None => ends.push(k),
+        }
+    }
+    let mut kept = vec![None; n_tokens];
+    let mut next = ends.last().copied();
+    while let Some(k) = next {
+        kept[known[k].0] = Some(known[k].1);
+        next = before[k];
+    }
+    kept
 }
 
 /// Where each token would start: at its anchor, or after its share of the run it stands in.
@@ -156,7 +173,9 @@ pub(crate) mod tests {
         let at = |start_ms| Some((start_ms, None));
         check(&[], &[], 100, &[]);
         check(&["a", "b"], &[], 0, &[(0, 1), (1, 2)]); // more words than milliseconds
-        check(&["a", "b"], &[at(50), at(20)], 100, &[(50, 75), (75, 100)]); // backwards
+        check(&["a", "b"], &[at(50), at(20)], 100, &[(0, 20), (20, 100)]); // backwards
+        let late = [at(0), at(95), at(40), at(60)]; // one of them is wrong
+        check(&["a", "b", "c", "d"], &late, 100, &[(0, 20), (20, 40), (40, 60), (60, 100)]);
         check(&["a", "b"], &[at(0), at(100)], 100, &[(0, 50), (50, 100)]); // after the end
         check(&["a", "b"], &[at(99), None], 100, &[(98, 99), (99, 100)]); // no room behind
         check(&["a", "b"], &[Some((10, Some(5))), at(20)], 30, &[(10, 11), (20, 30)]);
