@@ -90,19 +90,25 @@ fn lines<'p, 'a>(run: &'p [Piece<'a>], layout: &Layout) -> Vec<&'p [Piece<'a>]> 
     if run.len() < 2 || line_width(run, layout) <= layout.max_width() {
         return vec![run];
     }
-    let unevenness = |&cut: &usize| {
-        let (upper, lower) = run.split_at(cut);
-        let width = line_width(upper, layout).max(line_width(lower, layout));
+    let (whole, space) = (line_width(run, layout), layout.width(" "));
+    let mut upper = run[0].width;
+    let mut best = (f64::INFINITY, 1);
+    for cut in 1..run.len() {
+        let gap = if run[cut].begins_word { space } else { 0.0 };
+        let wider = upper.max(whole - upper - gap);
         let at_border = match run[cut - 1].border {
             Border::Sentence | Border::Clause => -0.15,
             Border::Word => 0.0,
             Border::Poor => 0.3,
         };
-        let too_wide = if width > layout.max_width() { 10.0 } else { 0.0 };
-        width / layout.max_width() + at_border + too_wide
-    };
-    let cut = (1..run.len()).min_by(|a, b| unevenness(a).total_cmp(&unevenness(b)));
-    let (upper, lower) = run.split_at(cut.unwrap_or(1));
+        let too_wide = if wider > layout.max_width() { 10.0 } else { 0.0 };
+        let unevenness = wider / layout.max_width() + at_border + too_wide;
+        if unevenness < best.0 {
+            best = (unevenness, cut);
+        }
+        upper += gap + run[cut].width;
+    }
+    let (upper, lower) = run.split_at(best.1);
     vec![upper, lower]
 }
 
