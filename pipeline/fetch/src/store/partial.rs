@@ -1,6 +1,5 @@
 //! Files that are being written, and how they become finished ones.
 
-use std::fs::{Permissions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -99,8 +98,10 @@ impl Partial {
         let folder = path.parent().unwrap_or(&path);
         fs_err::create_dir_all(folder)?;
         self.file.sync_all()?;
-        self.file.set_permissions(Permissions::from_mode(0o444))?;
-        let bytes = self.file.metadata()?.len();
+        let metadata = self.file.metadata()?;
+        let (mut permissions, bytes) = (metadata.permissions(), metadata.len());
+        permissions.set_mode(0o444);
+        self.file.set_permissions(permissions)?;
         fs_err::rename(self.file.path(), &path)?;
         (self.remove, self.published) = (false, true);
         sync_folder(folder)?;
@@ -178,10 +179,13 @@ fn still_named(file: &File, path: &Path) -> io::Result<bool> {
 
 /// Locks it unless somebody else holds it.
 fn try_lock(file: &File) -> io::Result<bool> {
-    match file.try_lock() {
+    match file.try_lock().map_err(io::Error::from) {
         Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) => Err(error),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => {
+            let message = format!("cannot lock `{}`: {error}", file.path().display());
+            Err(io::Error::new(error.kind(), message))
+        }
     }
 }
 
