@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{doctor, setup, test};
+use crate::commands::{doctor, fetch_models, setup, test};
 use crate::exit;
 use crate::ui::Output;
 
@@ -29,6 +29,7 @@ pub struct Cli {
 pub enum Command {
     Setup(setup::Args),
     Doctor(doctor::Args),
+    FetchModels(fetch_models::Args),
     Test(test::Args),
 }
 

@@ -9,6 +9,7 @@ mod commands;
 mod exit;
 mod interrupt;
 mod machine;
+mod models;
 mod paths;
 mod process;
 mod setup;
@@ -46,6 +47,7 @@ fn run(cli: &Cli, ui: &Ui) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Setup(args) => commands::setup::run(args, &cx),
         Command::Test(args) => commands::test::run(args, &cx),
+        Command::FetchModels(args) => commands::fetch_models::run(args, &cx),
         Command::Doctor(args) => commands::doctor::run(args, &cx),
     }
 }

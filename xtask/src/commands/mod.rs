@@ -1,6 +1,7 @@
 //! One module a command: its arguments, and `run`, which reads as a summary of it.
 
 pub mod doctor;
+pub mod fetch_models;
 pub mod setup;
 pub mod test;
 
