@@ -70,7 +70,7 @@ pub struct JobStatus {
     pub started_us: Option<u64>,
     /// When it ended.
     pub finished_us: Option<u64>,
-    /// Stages that were begun, in the order in which they began.
+    /// Stages that were begun, in the order in which they began, over all attempts.
     pub stages: Vec<StageTime>,
     /// Why it failed.
     pub error: Option<JobError>,
@@ -85,11 +85,10 @@ pub struct StageTime {
     pub stage: Stage,
     /// When it began.
     pub started_us: u64,
-    /// When it ended. None: it still runs, or it failed.
+    /// When it ended. None: it still runs, failed, or died with its worker.
     pub finished_us: Option<u64>,
-    /// Its result was there already, from an attempt before.
-    #[serde(default)]
-    pub reused: bool,
+    /// In which attempt. A stage that ended in an attempt before is not run again.
+    pub attempt: u32,
 }
 
 /// Why a job failed.
