@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{doctor, fetch_models, setup, test};
+use crate::commands::{demo, doctor, fetch_models, run, setup, test};
 use crate::exit;
 use crate::ui::Output;
 
@@ -27,9 +27,11 @@ pub struct Cli {
 /// Every command; its help is the comment on its `Args`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Demo(demo::Args),
+    Run(run::Args),
+    FetchModels(fetch_models::Args),
     Setup(setup::Args),
     Doctor(doctor::Args),
-    FetchModels(fetch_models::Args),
     Test(test::Args),
 }
 

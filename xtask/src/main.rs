@@ -6,13 +6,18 @@
 mod cargo;
 mod cli;
 mod commands;
+#[cfg(test)]
+mod e2e;
 mod exit;
 mod interrupt;
+mod invariants;
 mod machine;
 mod models;
 mod paths;
 mod process;
+mod services;
 mod setup;
+mod targets;
 mod ui;
 
 use std::process::ExitCode;
@@ -49,5 +54,7 @@ fn run(cli: &Cli, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Test(args) => commands::test::run(args, &cx),
         Command::FetchModels(args) => commands::fetch_models::run(args, &cx),
         Command::Doctor(args) => commands::doctor::run(args, &cx),
+        Command::Run(args) => commands::run::run(args, &cx),
+        Command::Demo(args) => commands::demo::run(args, &cx),
     }
 }

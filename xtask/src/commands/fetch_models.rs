@@ -1,8 +1,9 @@
 //! `cargo xtask fetch-models`: the model weights, verified.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::commands::Context;
 use crate::exit::{Exit, Failure};
@@ -50,34 +51,18 @@ pub struct Args {
 ///
 /// A manifest or lock that makes no sense, or a model that cannot be had.
 pub fn run(args: &Args, cx: &Context<'_>) -> anyhow::Result<Exit> {
-    let manifest_path =
-        args.manifest.clone().unwrap_or_else(|| cx.paths.root.join("docker/models.toml"));
-    let lock_path = manifest_path.with_extension("lock");
+    let manifest_path = args.manifest.clone().unwrap_or_else(|| shipped_manifest(cx));
     let manifest = Manifest::read(&manifest_path)?;
-    let selected =
-        manifest.select(&args.models).map_err(|error| Failure::usage(error.to_string()))?;
-    let lock = Lock::read(&lock_path)?;
-    lock.check(&manifest, &lock_path)?;
-
     let wanted = Wanted {
-        models: selected,
+        models: manifest.select(&args.models).map_err(|error| Failure::usage(error.to_string()))?,
         verify: args.verify,
         offline: args.offline,
         by_name: !args.models.is_empty(),
     };
-    let brought =
-        interrupt::block_on(async |stop| models::bring(&wanted, &cx.paths, cx.ui, &stop).await)?;
-
-    let is_there = |brought: &Brought| !matches!(brought, Brought::Skipped { .. });
+    let brought = interrupt::block_on(async |stop| {
+        bring(&manifest, &manifest_path, &wanted, cx, &stop).await
+    })?;
     let pairs = || wanted.models.iter().copied().zip(&brought);
-    let verified: Vec<&Model> =
-        pairs().filter(|(_, brought)| is_there(brought)).map(|(model, _)| model).collect();
-    let new_lock = lock.after(&manifest, &verified);
-    if new_lock != lock {
-        new_lock.write(&lock_path)?;
-        cx.ui.say(format!("wrote {}", cx.paths.shown(&lock_path).display()));
-    }
-
     let rows: Vec<Row> = pairs().map(|(model, brought)| Row::new(model, brought, cx)).collect();
     for row in rows.iter().filter(|row| !is_there(row.brought)) {
         cx.ui.warn(format!("model {} is left out: {}", row.name, row.state()));
@@ -88,6 +73,51 @@ pub fn run(args: &Args, cx: &Context<'_>) -> anyhow::Result<Exit> {
     cx.ui.data(table(&rows, cx));
     cx.ui.json(&Report { models: &rows })?;
     Ok(Exit::Pass)
+}
+
+/// Brings what the pipeline cannot do without; quick where it is there. Optional models are brought by
+/// whoever types the command.
+///
+/// # Errors
+///
+/// A model cannot be had.
+pub async fn ensure(cx: &Context<'_>, stop: &CancellationToken) -> anyhow::Result<()> {
+    let manifest_path = shipped_manifest(cx);
+    let manifest = Manifest::read(&manifest_path)?;
+    let models = manifest.models.iter().filter(|model| !model.optional).collect();
+    let wanted = Wanted { models, verify: false, offline: false, by_name: false };
+    bring(&manifest, &manifest_path, &wanted, cx, stop).await.map(drop)
+}
+
+fn shipped_manifest(cx: &Context<'_>) -> PathBuf {
+    cx.paths.root.join("docker/models.toml")
+}
+
+/// Brings the models and writes down in the lock what was verified.
+async fn bring(
+    manifest: &Manifest,
+    manifest_path: &Path,
+    wanted: &Wanted<'_>,
+    cx: &Context<'_>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Vec<Brought>> {
+    let lock_path = manifest_path.with_extension("lock");
+    let lock = Lock::read(&lock_path)?;
+    lock.check(manifest, &lock_path)?;
+    let brought = models::bring(wanted, &cx.paths, cx.ui, stop).await?;
+    let there =
+        wanted.models.iter().copied().zip(&brought).filter(|(_, brought)| is_there(brought));
+    let verified: Vec<&Model> = there.map(|(model, _)| model).collect();
+    let new_lock = lock.after(manifest, &verified);
+    if new_lock != lock {
+        new_lock.write(&lock_path)?;
+        cx.ui.say(format!("wrote {}", cx.paths.shown(&lock_path).display()));
+    }
+    Ok(brought)
+}
+
+fn is_there(brought: &Brought) -> bool {
+    !matches!(brought, Brought::Skipped { .. })
 }
 
 #[derive(Serialize)]

@@ -1,7 +1,9 @@
 //! One module a command: its arguments, and `run`, which reads as a summary of it.
 
+pub mod demo;
 pub mod doctor;
 pub mod fetch_models;
+pub mod run;
 pub mod setup;
 pub mod test;
 

@@ -1,0 +1,153 @@
+//! End to end: the real pipeline and the real fixture servers as processes, driven over HTTP. The only
+//! thing that is not the user's is the size of the picture.
+//!
+//! `cargo xtask test` builds the programs and makes media and models before it runs these.
+
+mod api;
+mod faults;
+mod publish;
+mod restart;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use protocol::{Accepted, JobSpec, JobStatus};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use url::Url;
+
+use crate::paths::Paths;
+use crate::services::{Addresses, Fixtures, Pipeline, PipelineArgs, Server};
+use crate::targets::NativeClient;
+
+/// Longer than any job here takes on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// The programs of a test and their folders; gone with it.
+struct World {
+    folder: TempDir,
+    paths: Paths,
+    set: Vec<String>,
+    providers: Addresses,
+    servers: Server,
+    pipeline: Server,
+    base: Url,
+    client: NativeClient,
+}
+
+impl World {
+    /// Fixture servers that behave as the TOML `behaviour` says, and a pipeline with `set` over its
+    /// optimised profile.
+    async fn start(behaviour: &str, set: &[&str]) -> Self {
+        // Fails where another test of this process was first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let paths = Paths::from_env().expect("a checkout");
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let file = folder.path().join("behaviour.toml");
+        fs_err::write(&file, behaviour).expect("written");
+        let binary = paths.binary("debug", "fixtures");
+        assert!(binary.is_file(), "{} is built by `cargo xtask test`", binary.display());
+        let media = paths.media();
+        assert!(media.is_dir(), "{} is made by `cargo xtask test`", media.display());
+        let log = folder.path().join("fixtures.log");
+        let fixtures = Fixtures::new(binary).serve(&media, Some(&file), &log).await;
+        let (servers, providers) = fixtures.expect("fixture servers");
+        let set: Vec<String> = set.iter().map(|&setting| setting.to_owned()).collect();
+        let (pipeline, base) = start_pipeline(&paths, &folder, &providers, &set).await;
+        let client = NativeClient::new(base.clone()).expect("a client");
+        Self { folder, paths, set, providers, servers, pipeline, base, client }
+    }
+
+    /// Ends the pipeline as `kill -9` does, and starts it again on the same folder.
+    async fn kill_and_restart(&mut self) {
+        self.pipeline.kill().await;
+        let (pipeline, base) =
+            start_pipeline(&self.paths, &self.folder, &self.providers, &self.set).await;
+        self.client = NativeClient::new(base.clone()).expect("a client");
+        (self.pipeline, self.base) = (pipeline, base);
+    }
+
+    async fn submit(&self, job: Value) -> Accepted {
+        let spec: JobSpec = serde_json::from_value(job).expect("a job");
+        self.client.submit(&spec).await.expect("accepted")
+    }
+
+    async fn ended(&self, job: &Accepted) -> JobStatus {
+        let wait = self.client.wait(job, |_| ());
+        let status = tokio::time::timeout(PATIENCE, wait).await;
+        status.unwrap_or_else(|_| panic!("not in time: {}", self.log())).expect("a status")
+    }
+
+    async fn run(&self, job: Value) -> JobStatus {
+        let job = self.submit(job).await;
+        self.ended(&job).await
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn log(&self) -> String {
+        fs_err::read_to_string(self.folder.path().join("pipeline.log")).unwrap_or_default()
+    }
+
+    /// Files that no ended job may leave: in job folders, and half downloads in the store.
+    fn leftovers(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        walk(&self.data_dir(), &mut |path| {
+            let text = path.to_string_lossy().into_owned();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let temporary = name.contains(".part.") || name.starts_with('.');
+            if temporary || text.contains("/work/") || text.contains("/partial/") {
+                found.push(text);
+            }
+        });
+        found
+    }
+
+    async fn stop(self) {
+        self.pipeline.stop().await;
+        self.servers.stop().await;
+    }
+}
+
+async fn start_pipeline(
+    paths: &Paths,
+    folder: &TempDir,
+    providers: &Addresses,
+    set: &[String],
+) -> (Server, Url) {
+    let args = PipelineArgs {
+        profile: "optimized",
+        set,
+        data_dir: &folder.path().join("data"),
+        providers,
+    };
+    let pipeline = Pipeline::new(paths.binary("debug", "pipeline"));
+    let log = folder.path().join("pipeline.log");
+    pipeline.serve(paths, &args, &log).await.expect("a pipeline")
+}
+
+fn walk(folder: &std::path::Path, seen: &mut dyn FnMut(&std::path::Path)) {
+    for entry in fs_err::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() { walk(&path, seen) } else { seen(&path) }
+    }
+}
+
+/// One sentence in a small picture; `changes` go over it.
+fn short(changes: &Value) -> Value {
+    let mut job = json!({
+        "video_subject": "coffee",
+        "video_script": "A good day begins with a quiet cup of coffee.",
+        "video_terms": ["coffee", "rain"],
+        "video_language": "en",
+        "video_size": "180x320",
+        "video_clip_duration": 2,
+        "bgm_type": "none",
+    });
+    if let (Value::Object(job), Value::Object(changes)) = (&mut job, changes) {
+        job.extend(changes.clone());
+    }
+    job
+}

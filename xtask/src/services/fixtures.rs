@@ -1,0 +1,136 @@
+//! The fixtures program: media, scenarios, provider servers.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use protocol::JobSpec;
+use serde::Deserialize;
+use tokio::process::Command;
+use tokio_util::sync::CancellationToken;
+
+use super::server::Server;
+use crate::commands::Context;
+use crate::exit::Failure;
+use crate::process;
+
+/// Where the provider servers listen.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Addresses {
+    /// OpenAI-compatible chat and speech, up to `/v1`.
+    pub openai: String,
+    /// Pexels' API.
+    pub pexels: String,
+    /// Pixabay's API.
+    pub pixabay: String,
+    /// An S3-like store.
+    pub s3: String,
+}
+
+/// What is asked for: a scenario of the fixtures, or one in a file of the user's.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Scenario {
+    /// Short name, as typed.
+    pub name: String,
+    /// One line about it.
+    pub title: String,
+    /// What it is for.
+    pub description: String,
+    /// The request.
+    pub job: JobSpec,
+}
+
+/// The program.
+#[derive(Clone, Debug)]
+pub struct Fixtures {
+    binary: PathBuf,
+}
+
+impl Fixtures {
+    /// The program at `binary`.
+    pub fn new(binary: PathBuf) -> Self {
+        Self { binary }
+    }
+
+    /// Makes the media where they are not there yet.
+    ///
+    /// # Errors
+    ///
+    /// The program failed; the error has its last lines.
+    pub async fn make_media(
+        &self,
+        cx: &Context<'_>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<PathBuf> {
+        let media = cx.paths.media();
+        let mut command = Command::new(&self.binary);
+        command.arg("make").arg("--out").arg(&media);
+        self.work(cx, command, "making clips, stills and music", stop).await?;
+        Ok(media)
+    }
+
+    /// Makes the Whisper model of seeded random weights where it is not there yet.
+    ///
+    /// # Errors
+    ///
+    /// The program failed; the error has its last lines.
+    pub async fn make_whisper_model(
+        &self,
+        cx: &Context<'_>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let mut command = Command::new(&self.binary);
+        command.arg("whisper-model").arg("--out").arg(cx.paths.models().join("whisper"));
+        self.work(cx, command, "making a Whisper model of random weights", stop).await
+    }
+
+    async fn work(
+        &self,
+        cx: &Context<'_>,
+        command: Command,
+        title: &str,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let progress = cx.ui.progress(title);
+        let done = process::captured(command, stop, |line| progress.message(line.trim())).await?;
+        if done.status.success() {
+            return Ok(());
+        }
+        let tail = done.tail.join("\n  ");
+        Err(Failure::environment(format!("{title}: {}:\n  {tail}", done.status)).into())
+    }
+
+    /// The scenario `name`: one of the fixtures', or a TOML file of that path.
+    ///
+    /// # Errors
+    ///
+    /// There is none; the error names those that are there.
+    pub async fn scenario(&self, name: &str) -> anyhow::Result<Scenario> {
+        let output = Command::new(&self.binary).args(["scenarios", name, "--json"]).output().await;
+        let output = output.context("cannot start the fixtures program")?;
+        if !output.status.success() {
+            let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            let reason = reason.trim_start_matches("error: ").to_owned();
+            return Err(Failure::usage(reason).into());
+        }
+        serde_json::from_slice(&output.stdout).context("the fixtures program gave no scenario")
+    }
+
+    /// Starts the provider servers over `media`.
+    ///
+    /// # Errors
+    ///
+    /// They do not start.
+    pub async fn serve(
+        &self,
+        media: &Path,
+        behaviour: Option<&Path>,
+        log: &Path,
+    ) -> anyhow::Result<(Server, Addresses)> {
+        let mut command = Command::new(&self.binary);
+        command.args(["serve", "--exit-with-stdin", "--media"]).arg(media);
+        if let Some(file) = behaviour {
+            command.arg("--behaviour").arg(file);
+        }
+        Server::start("fixtures", command, log).await
+    }
+}

@@ -1,0 +1,11 @@
+//! The programs that a run is made of: the fixture servers and the pipeline, each a process of its own.
+
+mod build;
+mod fixtures;
+mod pipeline;
+mod server;
+
+pub use self::build::{Profile, build};
+pub use self::fixtures::{Addresses, Fixtures, Scenario};
+pub use self::pipeline::{Pipeline, PipelineArgs};
+pub use self::server::Server;

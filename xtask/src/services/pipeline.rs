@@ -1,0 +1,88 @@
+//! The pipeline program, as a service.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use tokio::process::Command;
+use url::Url;
+
+use super::fixtures::Addresses;
+use super::server::Server;
+use crate::paths::Paths;
+
+/// The program.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    binary: PathBuf,
+}
+
+/// How it is started.
+#[derive(Clone, Debug)]
+pub struct PipelineArgs<'a> {
+    /// `baseline` or `optimized`.
+    pub profile: &'a str,
+    /// Settings of the user's, the last word.
+    pub set: &'a [String],
+    /// Folder of its database and jobs.
+    pub data_dir: &'a Path,
+    /// Where its providers are.
+    pub providers: &'a Addresses,
+}
+
+#[derive(Deserialize)]
+struct Listening {
+    listening: Url,
+}
+
+impl Pipeline {
+    /// The program at `binary`.
+    pub fn new(binary: PathBuf) -> Self {
+        Self { binary }
+    }
+
+    /// Starts it on a free port of loopback, with the fixtures as its providers.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub async fn serve(
+        &self,
+        paths: &Paths,
+        args: &PipelineArgs<'_>,
+        log: &Path,
+    ) -> anyhow::Result<(Server, Url)> {
+        let mut command = Command::new(&self.binary);
+        command.args(["serve", "--exit-with-stdin", "--profile", args.profile]);
+        for setting in settings(paths, args) {
+            command.arg("--set").arg(setting);
+        }
+        // The fixtures accept any key, and refuse requests without one.
+        for name in ["OPENAI_API_KEY", "PEXELS_API_KEY", "PIXABAY_API_KEY"] {
+            command.env(name, "fixture");
+        }
+        // The credentials of the fixtures' S3; without `publish.url` nothing is sent there.
+        command.env("AWS_ACCESS_KEY_ID", "fixture").env("AWS_SECRET_ACCESS_KEY", "fixture-secret");
+        let (server, Listening { listening }) = Server::start("pipeline", command, log).await?;
+        Ok((server, listening))
+    }
+}
+
+fn settings(paths: &Paths, args: &PipelineArgs<'_>) -> Vec<String> {
+    let quoted = |path: &Path| toml::Value::String(path.to_string_lossy().into_owned()).to_string();
+    let providers = args.providers;
+    let mut settings = vec![
+        "listen='127.0.0.1:0'".to_owned(),
+        format!("data_dir={}", quoted(args.data_dir)),
+        format!("models.dir={}", quoted(&paths.models())),
+        format!("music.dir={}", quoted(&paths.media().join("music"))),
+        format!("llm.base_url='{}'", providers.openai),
+        format!("speech.base_url='{}'", providers.openai),
+        format!("stock.pexels={{base_url='{}', api_key_env='PEXELS_API_KEY'}}", providers.pexels),
+        format!(
+            "stock.pixabay={{base_url='{}', api_key_env='PIXABAY_API_KEY'}}",
+            providers.pixabay
+        ),
+    ];
+    settings.extend(args.set.iter().cloned());
+    settings
+}

@@ -1,0 +1,5 @@
+//! What a plan can be run against: each speaks one protocol and implements [`bench::Target`].
+
+mod native;
+
+pub use self::native::{NativeClient, NativeTarget};

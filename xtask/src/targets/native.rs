@@ -1,0 +1,172 @@
+//! The pipeline's own API (`protocol`).
+
+mod target;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use futures::StreamExt;
+use protocol::{Accepted, JobSpec, JobStatus, Problem};
+use reqwest::{Response, StatusCode};
+use tokio::io::AsyncWriteExt;
+use url::Url;
+
+use crate::exit::Failure;
+
+pub use self::target::NativeTarget;
+
+/// How often the status is asked for.
+const POLL: Duration = Duration::from_millis(50);
+/// Time for one answer; a video is downloaded without this limit.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A client of one service.
+#[derive(Clone, Debug)]
+pub struct NativeClient {
+    http: reqwest::Client,
+    base: Url,
+}
+
+impl NativeClient {
+    /// A client of the service at `base`.
+    ///
+    /// # Errors
+    ///
+    /// The HTTP client cannot be built.
+    pub fn new(base: Url) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder().connect_timeout(ANSWER_TIMEOUT).build()?;
+        Ok(Self { http, base })
+    }
+
+    /// Submits a job.
+    ///
+    /// # Errors
+    ///
+    /// The service is away, or refuses: then each wrong field is named.
+    pub async fn submit(&self, spec: &JobSpec) -> anyhow::Result<Accepted> {
+        let request = self.http.post(self.url("/api/v1/jobs")?).json(spec).timeout(ANSWER_TIMEOUT);
+        Ok(accepted(request.send().await?).await?.json().await?)
+    }
+
+    /// The job of that name.
+    pub fn job(id: &str) -> Accepted {
+        Accepted { id: id.to_owned(), status_url: format!("/api/v1/jobs/{id}") }
+    }
+
+    /// Asks for a job's status until it has ended; `seen` is told each one.
+    ///
+    /// # Errors
+    ///
+    /// The service is away or does not know the job.
+    pub async fn wait(
+        &self,
+        job: &Accepted,
+        seen: impl Fn(&JobStatus),
+    ) -> anyhow::Result<JobStatus> {
+        loop {
+            let request = self.http.get(self.url(&job.status_url)?).timeout(ANSWER_TIMEOUT);
+            let status: JobStatus = accepted(request.send().await?).await?.json().await?;
+            seen(&status);
+            if status.state.is_final() {
+                return Ok(status);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Cancels a job that is of no interest any more.
+    ///
+    /// # Errors
+    ///
+    /// The service is away, or the job has ended.
+    pub async fn cancel(&self, job: &Accepted) -> anyhow::Result<()> {
+        let request = self.http.delete(self.url(&job.status_url)?).timeout(ANSWER_TIMEOUT);
+        accepted(request.send().await?).await.map(drop)
+    }
+
+    /// Downloads a file of a job to `target`. False: the job has no such file.
+    ///
+    /// # Errors
+    ///
+    /// The service is away or the file cannot be written.
+    pub async fn download(
+        &self,
+        job: &Accepted,
+        name: &str,
+        target: &Path,
+    ) -> anyhow::Result<bool> {
+        let url = self.url(&format!("{}/files/{name}", job.status_url))?;
+        let response = self.http.get(url).send().await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(false);
+        }
+        let mut body = accepted(response).await?.bytes_stream();
+        let mut file = fs_err::tokio::File::create(target).await?;
+        while let Some(chunk) = body.next().await {
+            file.write_all(&chunk?).await?;
+        }
+        file.flush().await?;
+        Ok(true)
+    }
+
+    /// How many jobs are in each state, from `/metrics`.
+    ///
+    /// # Errors
+    ///
+    /// The service is away.
+    pub async fn job_counts(&self) -> anyhow::Result<Vec<(String, u64)>> {
+        let request = self.http.get(self.url("/metrics")?).timeout(ANSWER_TIMEOUT);
+        Ok(job_counts(&accepted(request.send().await?).await?.text().await?))
+    }
+
+    fn url(&self, path: &str) -> anyhow::Result<Url> {
+        self.base.join(path).with_context(|| format!("{path:?} is no path of {}", self.base))
+    }
+}
+
+/// A refusal as an error that names what is wrong.
+async fn accepted(response: Response) -> anyhow::Result<Response> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let url = response.url().clone();
+    let body = response.text().await.unwrap_or_default();
+    let message = match serde_json::from_str::<Problem>(&body) {
+        Ok(problem) => {
+            let fields = problem.errors.iter().map(|error| {
+                format!("\n  {}: expected {}, found {}", error.field, error.expected, error.value)
+            });
+            format!("{url}: {status}: {}{}", problem.detail, fields.collect::<String>())
+        }
+        Err(_) => format!("{url}: {status}: {}", body.trim()),
+    };
+    Err(if status == StatusCode::UNPROCESSABLE_ENTITY || status == StatusCode::BAD_REQUEST {
+        Failure::usage(message).into()
+    } else {
+        Failure::environment(message).into()
+    })
+}
+
+/// `reelbench_jobs{state="succeeded"} 1`.
+fn job_counts(metrics: &str) -> Vec<(String, u64)> {
+    let line = |line: &str| {
+        let (state, count) = line.strip_prefix("reelbench_jobs{state=\"")?.split_once("\"} ")?;
+        Some((state.to_owned(), count.trim().parse().ok()?))
+    };
+    metrics.lines().filter_map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn job_counts_are_read_from_the_metrics() {
+        let metrics = "# TYPE reelbench_jobs gauge\nreelbench_jobs{state=\"queued\"} 0\n\
+                       reelbench_jobs{state=\"succeeded\"} 12\nreelbench_jobs_total{outcome=\"x\"} 3\n";
+        let expected = [("queued".to_owned(), 0), ("succeeded".to_owned(), 12)];
+        assert_eq!(job_counts(metrics), expected);
+    }
+}
