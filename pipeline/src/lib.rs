@@ -11,4 +11,5 @@ pub mod error;
 pub mod media;
 pub mod ml;
 pub mod process;
+pub mod selection;
 pub mod speech;

@@ -1,0 +1,45 @@
+//! What choosing clips costs once their vectors are there: 40 slots, 200 clips.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use pipeline::selection::{ClipFacts, Slot, assign, scores};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+const N_SLOTS: usize = 40;
+const N_CLIPS: usize = 200;
+/// As MiniLM's.
+const N_DIMENSIONS: usize = 384;
+
+fn selection(criterion: &mut Criterion) {
+    let mut random = StdRng::seed_from_u64(1);
+    let segments = vectors(&mut random, N_SLOTS);
+    let clip_vectors = vectors(&mut random, N_CLIPS);
+    criterion.bench_function("score matrix 40 x 200", |bencher| {
+        bencher.iter(|| scores(black_box(&segments), black_box(&clip_vectors)));
+    });
+
+    let slots: Vec<Slot> =
+        (0..N_SLOTS).map(|segment| Slot { segment, duration_ms: 4_000 }).collect();
+    let matrix = scores(&segments, &clip_vectors);
+    // With clips that are long enough one assignment does; each short clip asks for another.
+    for (name, duration_ms) in [("long clips", 9_000), ("short clips", 3_000)] {
+        let clips = vec![ClipFacts { duration_ms }; N_CLIPS];
+        criterion.bench_function(&format!("assign 40 x 200, {name}"), |bencher| {
+            bencher.iter(|| assign(black_box(&slots), &clips, Some(&matrix), 1));
+        });
+    }
+}
+
+fn vectors(random: &mut StdRng, n: usize) -> Vec<Vec<f32>> {
+    let vector = |_| {
+        let vector: Vec<f32> = (0..N_DIMENSIONS).map(|_| random.random_range(-1.0..1.0)).collect();
+        let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+        vector.into_iter().map(|value| value / norm).collect()
+    };
+    (0..n).map(vector).collect()
+}
+
+criterion_group!(benches, selection);
+criterion_main!(benches);
