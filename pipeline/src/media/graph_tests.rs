@@ -26,9 +26,12 @@ fn plan(shots: Vec<ShotInput>, duration_ms: u64) -> RenderPlan {
     }
 }
 
-/// One line for each argument, one line for each chain of the graph.
 fn listing(plan: &RenderPlan) -> String {
-    let args = arguments(plan, Path::new("video.mp4.part.mp4"));
+    lines(&arguments(plan, Path::new("video.mp4.part.mp4")))
+}
+
+/// One line for each argument, one line for each chain of the graph.
+fn lines(args: &[OsString]) -> String {
     let args: Vec<String> =
         args.iter().map(|arg| arg.to_string_lossy().replace(';', ";\n  ")).collect();
     args.join("\n")
@@ -56,6 +59,17 @@ fn a_short_plan_without_music_and_subtitles_on_a_hardware_encoder() {
     let mut plan = plan(vec![shot("/clips/sea.mp4", 0, 900)], 900);
     plan.encoding.encoder = Encoder::Vaapi;
     insta::assert_snapshot!(listing(&plan));
+}
+
+#[test]
+fn a_long_plan_is_relayed() {
+    let plan = plan(vec![shot("/clips/sea.mp4", 2000, 1000); 13], 12_900);
+    assert!(plan.is_relayed());
+    assert!(!RenderPlan { duration_ms: 7_900, ..plan.clone() }.is_relayed(), "8 can be open");
+    let frames = Path::new("video.mp4.part.yuv");
+    let shot = lines(&shot_arguments(&plan, plan.cuts()[12], frames));
+    let encode = lines(&relay_arguments(&plan, frames, Path::new("video.mp4.part.mp4")));
+    insta::assert_snapshot!(format!("{shot}\n\n{encode}"));
 }
 
 #[track_caller]

@@ -2,7 +2,9 @@
 //!
 //! `probe` reads a file, `encoder` finds an encoder by using it, `plan` decides which frame comes from
 //! where, `graph` writes the plan down as ffmpeg's arguments, `render` runs them. `plan` and `graph`
-//! are pure. Nothing here knows of jobs, stages or stock sites.
+//! are pure. A clip is decoded once and the video encoded once; where there are too many clips to open
+//! at once, they are decoded one after the other into a pipe, with the same bytes as result.
+//! Nothing here knows of jobs, stages or stock sites.
 
 mod encoder;
 mod error;

@@ -8,6 +8,10 @@ use super::{Encoder, MediaError};
 /// nothing off.
 const MARGIN_MS: u64 = 100;
 
+/// More shots than these are not opened at once: an open clip of 1080p holds about 30 MiB, one of 4K
+/// about 105 MiB, and a narration of three minutes has forty.
+const MAX_OPEN_CLIPS: usize = 8;
+
 /// One video to be made. Paths of inputs are absolute; names of outputs are relative to the folder
 /// that [`render`](super::render) is given.
 #[derive(Clone, Debug, PartialEq)]
@@ -125,6 +129,12 @@ impl RenderPlan {
             last.frames += total - shown;
         }
         cuts
+    }
+
+    /// Whether the shots are decoded one after the other and handed to the encoder as raw frames. The
+    /// video is the same, byte for byte.
+    pub fn is_relayed(&self) -> bool {
+        self.cuts().len() > MAX_OPEN_CLIPS
     }
 
     /// Whether a video can follow the plan at all.

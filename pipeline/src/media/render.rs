@@ -1,6 +1,9 @@
+use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{CWD, FileType, Mode};
 use tempfile::TempPath;
 use tokio::process::Command;
 
@@ -61,18 +64,21 @@ async fn attempt(
     folder: &Path,
     on_progress: &mut impl FnMut(f64),
 ) -> Result<MediaInfo, MediaError> {
-    let part = part_name(&plan.output);
-    // Declared before the process: dropped after it, when nobody writes the file any more.
+    let part = with_suffix(&plan.output, ".part.mp4");
+    // Declared before the processes: dropped after them, when nobody writes the file any more.
     let unfinished = TempPath::try_from_path(folder.join(&part))?;
-    let mut command = Command::new("ffmpeg");
-    command.args(graph::arguments(plan, &part)).current_dir(folder);
     let total = plan.total_frames() as f64;
-    process::lines(command, time_limit(plan), |line| {
+    let mut on_line = |line: &str| {
         if let Some(frames) = frames_done(line) {
             on_progress((frames as f64 / total).min(1.0));
         }
-    })
-    .await?;
+    };
+    if plan.is_relayed() {
+        relay(plan, folder, &part, &mut on_line).await?;
+    } else {
+        let command = ffmpeg(graph::arguments(plan, &part), folder);
+        process::lines(command, time_limit(plan), on_line).await?;
+    }
     let media = probe(&unfinished).await?;
     let output = folder.join(&plan.output);
     if let Some((expected, actual)) = difference(plan, &media) {
@@ -84,10 +90,57 @@ async fn attempt(
     Ok(media)
 }
 
+/// Encodes while the shots are decoded beside it, one after the other: only one clip is open at any
+/// time. The frames go through a named pipe.
+async fn relay(
+    plan: &RenderPlan,
+    folder: &Path,
+    part: &Path,
+    on_line: &mut impl FnMut(&str),
+) -> Result<(), MediaError> {
+    let frames = with_suffix(&plan.output, ".part.yuv");
+    let pipe = named_pipe(&folder.join(&frames))?;
+    // Open for both, it waits for nobody; as long as it is open the encoder waits for the next shot.
+    let end = fs_err::OpenOptions::new().read(true).write(true).open(&pipe)?;
+    let feed = async {
+        for cut in plan.cuts() {
+            let command = ffmpeg(graph::shot_arguments(plan, cut, &frames), folder);
+            process::output(command, &[], time_limit(plan)).await?;
+        }
+        drop(end);
+        Ok(())
+    };
+    let command = ffmpeg(graph::relay_arguments(plan, &frames, part), folder);
+    let encode = process::lines(command, time_limit(plan), on_line);
+    tokio::try_join!(feed, encode)?;
+    Ok(())
+}
+
+fn named_pipe(path: &Path) -> io::Result<TempPath> {
+    // One may be left from a worker that was killed.
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let pipe = TempPath::try_from_path(path)?;
+    rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).map_err(
+        |error| {
+            io::Error::new(error.kind(), format!("{}: cannot make a pipe: {error}", path.display()))
+        },
+    )?;
+    Ok(pipe)
+}
+
+fn ffmpeg(args: Vec<OsString>, folder: &Path) -> Command {
+    let mut command = Command::new("ffmpeg");
+    command.args(args).current_dir(folder);
+    command
+}
+
 /// `video.mp4` is written as `video.mp4.part.mp4`.
-fn part_name(output: &Path) -> PathBuf {
+fn with_suffix(output: &Path, suffix: &str) -> PathBuf {
     let mut name = output.as_os_str().to_owned();
-    name.push(".part.mp4");
+    name.push(suffix);
     PathBuf::from(name)
 }
 

@@ -37,8 +37,8 @@ async fn an_input_that_cannot_be_used_is_named() {
     let data = whole.windows(4).position(|window| window == b"mdat").expect("mdat") + 4;
     fs_err::write(at.join("cut off.mp4"), &whole[..data + 8]).expect("write");
     probe(&at.join("cut off.mp4")).await.expect("its header is whole");
-    let no_picture = "cut off.mp4: expected a picture at 0 ms, found none";
-    check(&with_clip("cut off.mp4"), at, no_picture).await;
+    let cut_off = "cut off.mp4: expected a picture at 0 ms, found none";
+    check(&with_clip("cut off.mp4"), at, cut_off).await;
     let beyond = with(&|plan| plan.shots[1].source_start_ms = 5000);
     check(&beyond, at, "good.mp4: expected a picture at 5000 ms, found none").await;
 
@@ -50,6 +50,13 @@ async fn an_input_that_cannot_be_used_is_named() {
     let music = Music { path: at.join("missing.mp3"), volume: 0.2 };
     let no_music = with(&|plan| plan.music = Some(music.clone()));
     check(&no_music, at, "missing.mp3: not a media file: No such file").await;
+    // The same where shots are relayed to the encoder.
+    let many = with(&|plan| {
+        plan.shots = vec![ShotInput { duration_ms: 100, ..plan.shots[0].clone() }; 20];
+        plan.shots[15].path = at.join("cut off.mp4");
+    });
+    assert!(many.is_relayed());
+    check(&many, at, cut_off).await;
     // Not an input's fault: ffmpeg's last words.
     let preset = with(&|plan| plan.encoding.preset = "hasty".to_owned());
     check(&preset, at, "`ffmpeg` ended with exit status: 1: ").await;
@@ -87,26 +94,26 @@ async fn libx264_takes_over_where_a_hardware_encoder_fails() {
     assert_eq!(videos(at), ["video.mp4"]);
 }
 
-#[tokio::test]
-async fn a_dropped_render_leaves_no_file_and_no_process() {
+/// Checks that a render of `n_shots` is gone without a trace when it is dropped half way.
+async fn check_dropped(n_shots: usize, is_relayed: bool) {
     let folder = folder();
     let at = folder.path();
     let path = clip(at, "clip.mp4", "testsrc2=s=640x360:r=30", 2.0, "");
-    let shots: Vec<ShotInput> = vec![shot(&path, 0, 2000).await; 20];
+    let shots: Vec<ShotInput> = vec![shot(&path, 0, 40_000 / n_shots as u64).await; n_shots];
     let mut plan = plan(at, 40_000, shots);
     plan.size = Size { width: 1080, height: 1920 };
-    {
-        let seen = std::cell::Cell::new(false);
-        let rendering = render(&plan, at, |_| seen.set(true));
-        let begun = async {
-            while !seen.get() || videos(at) != ["video.mp4.part.mp4"] || !is_running_in(at) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::select! {
-            made = rendering => panic!("40 s of 1080x1920 were made at once: {made:?}"),
-            () = begun => {}
+    assert_eq!(plan.is_relayed(), is_relayed);
+
+    let seen = std::cell::Cell::new(false);
+    let part = |name: &String| name == "video.mp4.part.mp4";
+    let begun = async {
+        while !(seen.get() && videos(at).iter().any(part) && is_running_in(at)) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    };
+    tokio::select! {
+        made = render(&plan, at, |_| seen.set(true)) => panic!("40 s were made at once: {made:?}"),
+        () = begun => {}
     }
     assert_eq!(videos(at), Vec::<String>::new());
     for _ in 0..100 {
@@ -116,6 +123,12 @@ async fn a_dropped_render_leaves_no_file_and_no_process() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("ffmpeg is still running");
+}
+
+#[tokio::test]
+async fn a_dropped_render_leaves_no_file_and_no_process() {
+    check_dropped(2, false).await;
+    check_dropped(20, true).await;
 }
 
 /// Whether a process works in the folder `at`.

@@ -162,6 +162,28 @@ async fn a_clip_that_ends_too_soon_stays_with_its_last_frame() {
 }
 
 #[tokio::test]
+async fn many_shots_take_another_way_to_the_same_bytes() {
+    let folder = folder();
+    let at = folder.path();
+    let path = clip(at, "sea.mp4", "testsrc2=s=320x240:r=30", 7.0, "-pix_fmt yuv420p");
+    let mut plan = plan(at, 6400, vec![shot(&path, 0, 6500).await]);
+    let whole = plan.clone();
+    // The same seconds in thirteen pieces: decoded one after the other, each from where it begins.
+    plan.shots.clear();
+    for start_ms in (0..6500).step_by(500) {
+        plan.shots.push(shot(&path, start_ms, 500).await);
+    }
+    assert!(plan.is_relayed() && !whole.is_relayed());
+    // What a worker that was killed has left is no obstacle.
+    fs_err::write(at.join("video.mp4.part.yuv"), "old").expect("write");
+    rendered(&plan, at).await;
+    let relayed = fs_err::read(at.join("video.mp4")).expect("video");
+    rendered(&whole, at).await;
+    let direct = fs_err::read(at.join("video.mp4")).expect("video");
+    assert!(relayed == direct, "{} and {} bytes", relayed.len(), direct.len());
+}
+
+#[tokio::test]
 async fn subtitles_are_drawn_when_they_are_due() {
     let folder = folder();
     let at = folder.path();
