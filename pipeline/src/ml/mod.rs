@@ -1,1 +1,227 @@
-//! placeholder
+//! Models: MiniLM for the likeness of sentences (candle), Whisper for the times of words
+//! (whisper.cpp).
+//!
+//! [`Models`] is all that the stages know. Without the feature `ml` the interface is the same and
+//! every answer is [`MlError::NotBuilt`]. A model that is not there is no error before it is asked:
+//! the caller then does what it does without one.
+
+#![cfg_attr(not(feature = "ml"), allow(dead_code, reason = "nothing reads what no model is asked"))]
+
+mod audio;
+mod error;
+#[cfg(feature = "ml")]
+mod minilm;
+mod model_dir;
+#[cfg(not(feature = "ml"))]
+mod not_built;
+mod owner;
+#[cfg(feature = "ml")]
+mod whisper;
+#[cfg(feature = "ml")]
+mod words;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use protocol::{ModelUse, Weights};
+
+pub use error::MlError;
+pub use model_dir::ModelDir;
+
+use crate::artefacts::TimedWord;
+use audio::Speech;
+#[cfg(feature = "ml")]
+use minilm::MiniLm;
+#[cfg(not(feature = "ml"))]
+use not_built::{MiniLm, Whisper};
+use owner::{Model, Owner, Residence};
+#[cfg(feature = "ml")]
+use whisper::Whisper;
+
+/// Folder and name of the model of sentence vectors.
+pub const MINILM: &str = "minilm";
+
+/// Folder and name of the model of speech recognition.
+pub const WHISPER: &str = "whisper";
+
+/// How models are kept and asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelSettings {
+    /// The folder with a folder for each model.
+    pub dir: PathBuf,
+    /// Load before the first request, so that none of them waits for it.
+    pub preload: bool,
+    /// Keep a model after its answer. False: it is loaded for each request, as the measured
+    /// programs do in a process for each task.
+    pub keep_loaded: bool,
+    /// How sentences are put through MiniLM; its `threads` are Whisper's too.
+    pub batching: Batching,
+}
+
+/// How sentences are put through a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batching {
+    /// Sentences in one forward pass, at least 1. 1 is the slow way of the measured programs.
+    pub batch: usize,
+    /// Slept before a forward pass that would begin sooner than this after the one before.
+    pub delay: Duration,
+    /// Threads of a forward pass on the CPU, at least 1.
+    pub threads: usize,
+}
+
+/// The models of this program, each owned by one thread.
+pub struct Models {
+    minilm: Slot<MiniLm>,
+    whisper: Slot<Whisper>,
+}
+
+/// A model, or why it cannot be asked.
+struct Slot<M: Model> {
+    owner: Result<Owner<M>, MlError>,
+    dir: Option<ModelDir>,
+}
+
+impl Models {
+    /// Starts a thread for each model that is there.
+    ///
+    /// # Errors
+    ///
+    /// [`MlError`]: a model is there and not whole, or the system gives no thread. That a model is
+    /// absent is no error.
+    pub fn start(settings: &ModelSettings) -> Result<Self, MlError> {
+        let batching = settings.batching;
+        Ok(Self {
+            minilm: Slot::start(settings, MINILM, move |dir| MiniLm::load(dir, batching))?,
+            whisper: Slot::start(settings, WHISPER, move |dir| {
+                Whisper::load(dir, batching.threads)
+            })?,
+        })
+    }
+
+    /// A vector of length 1 for each text, in their order. Requests that wait together go through
+    /// the model together.
+    ///
+    /// # Errors
+    ///
+    /// [`MlError`]: there is no such model, or it gave no answer.
+    pub async fn embed(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, MlError> {
+        self.minilm.owner()?.ask(texts).await
+    }
+
+    /// The words that are heard in a sound file, with their times. `language` is a tag such as
+    /// `vi` or `vi-VN`; one that Whisper does not know is left to its ear. Dropping the future
+    /// stops the work.
+    ///
+    /// # Errors
+    ///
+    /// [`MlError`]: there is no such model, the file has no sound, or the model gave no answer.
+    pub async fn transcribe(
+        &self,
+        sound: &Path,
+        language: &str,
+    ) -> Result<Vec<TimedWord>, MlError> {
+        let owner = self.whisper.owner()?;
+        let samples = audio::samples(sound).await?;
+        owner.ask(Speech { samples, language: language.to_owned() }).await
+    }
+
+    /// Whether [`Models::embed`] can be asked.
+    pub fn has_minilm(&self) -> bool {
+        self.minilm.owner.is_ok()
+    }
+
+    /// Whether [`Models::transcribe`] can be asked.
+    pub fn has_whisper(&self) -> bool {
+        self.whisper.owner.is_ok()
+    }
+
+    /// Whether no request would wait for a model that is being preloaded, or has to fail because
+    /// its model could not be.
+    pub fn ready(&self) -> bool {
+        self.minilm.is_ready() && self.whisper.is_ready()
+    }
+
+    /// Waits until [`Models::ready`].
+    ///
+    /// # Errors
+    ///
+    /// [`MlError`]: a model is there and cannot be loaded.
+    pub async fn wait_ready(&self) -> Result<(), MlError> {
+        self.minilm.wait_ready().await?;
+        self.whisper.wait_ready().await
+    }
+
+    /// The models that are there, as a job's outcome names them.
+    pub fn uses(&self) -> Vec<ModelUse> {
+        self.dirs().map(ModelDir::model_use).collect()
+    }
+
+    /// Whether the model `name` was trained. None: it is not there. Fixture weights never choose a
+    /// clip or the time of a subtitle unless that is asked for: the caller looks here first.
+    pub fn weights(&self, name: &str) -> Option<Weights> {
+        self.dirs().find(|dir| dir.name() == name).map(ModelDir::weights)
+    }
+
+    fn dirs(&self) -> impl Iterator<Item = &ModelDir> {
+        [&self.minilm.dir, &self.whisper.dir].into_iter().flatten()
+    }
+}
+
+impl<M: Model> Slot<M> {
+    fn start(
+        settings: &ModelSettings,
+        name: &str,
+        load: impl Fn(&ModelDir) -> Result<M, MlError> + Send + 'static,
+    ) -> Result<Self, MlError> {
+        let cannot = |error| Ok(Self { owner: Err(error), dir: None });
+        if cfg!(not(feature = "ml")) {
+            return cannot(MlError::NotBuilt);
+        }
+        let dir = match ModelDir::open(&settings.dir, name) {
+            Ok(dir) => dir,
+            Err(error @ MlError::Absent { .. }) => return cannot(error),
+            Err(error) => return Err(error),
+        };
+        let residence = Residence { preload: settings.preload, keep: settings.keep_loaded };
+        let described = dir.clone();
+        let owner = Owner::start(name, residence, move || load(&described))?;
+        Ok(Self { owner: Ok(owner), dir: Some(dir) })
+    }
+
+    fn owner(&self) -> Result<&Owner<M>, MlError> {
+        self.owner.as_ref().map_err(MlError::clone)
+    }
+
+    fn is_ready(&self) -> bool {
+        self.owner.as_ref().map_or(true, Owner::is_ready)
+    }
+
+    async fn wait_ready(&self) -> Result<(), MlError> {
+        match &self.owner {
+            Ok(owner) => owner.wait_ready().await,
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+#[cfg(all(test, not(feature = "ml")))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_build_without_models_is_ready_and_says_so_when_it_is_asked() {
+        let settings = ModelSettings {
+            dir: "no/such/folder".into(),
+            preload: true,
+            keep_loaded: true,
+            batching: Batching { batch: 32, delay: Duration::ZERO, threads: 1 },
+        };
+        let models = Models::start(&settings).expect("nothing to start");
+        assert_eq!(models.wait_ready().await, Ok(()));
+        assert!(models.ready() && !models.has_minilm() && !models.has_whisper());
+        assert_eq!(models.uses(), []);
+        assert_eq!(models.embed(vec!["cat".into()]).await, Err(MlError::NotBuilt));
+        let heard = models.transcribe(Path::new("speech.wav"), "en").await;
+        assert_eq!(heard, Err(MlError::NotBuilt));
+    }
+}
