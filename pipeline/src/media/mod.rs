@@ -12,6 +12,7 @@ mod graph;
 mod plan;
 mod probe;
 mod render;
+mod voiced;
 
 pub mod checks;
 
@@ -21,3 +22,4 @@ pub use graph::arguments;
 pub use plan::{BurnIn, Cut, Encoding, Music, RenderPlan, ShotInput};
 pub use probe::{parse_probe, probe};
 pub use render::{Render, render};
+pub use voiced::voiced;

@@ -1,0 +1,116 @@
+//! Reading: what is known of jobs.
+
+use protocol::{JobSpec, JobState, JobStatus, Stage, StageTime};
+use sqlx::Row;
+
+use super::{Store, StoreError, document};
+
+/// How many jobs are in each state.
+pub type Counts = Vec<(JobState, u64)>;
+
+impl Store {
+    /// Everything that is known of a job.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn status(&self, id: &str) -> Result<Option<JobStatus>, StoreError> {
+        let row =
+            sqlx::query("SELECT * FROM jobs WHERE id = ?").bind(id).fetch_optional(&self.pool);
+        let Some(row) = row.await? else { return Ok(None) };
+        let spec: JobSpec = document(id, "spec", row.try_get("spec")?)?;
+        let stages = self.stage_times(id).await?;
+        let state = state(id, row.try_get("state")?)?;
+        let error: Option<String> = row.try_get("error")?;
+        let outcome: Option<String> = row.try_get("outcome")?;
+        let time = |column| -> Result<Option<u64>, StoreError> {
+            Ok(row.try_get::<Option<i64>, _>(column)?.map(i64::cast_unsigned))
+        };
+        Ok(Some(JobStatus {
+            id: id.to_owned(),
+            state,
+            priority: spec.priority,
+            attempt: row.try_get("attempt")?,
+            max_attempts: row.try_get("max_attempts")?,
+            progress: progress(state, &spec, &stages),
+            submitted_us: time("submitted_us")?.unwrap_or_default(),
+            started_us: time("started_us")?,
+            finished_us: time("finished_us")?,
+            stages,
+            error: error.map(|text| document(id, "error", &text)).transpose()?,
+            outcome: outcome.map(|text| document(id, "outcome", &text)).transpose()?,
+        }))
+    }
+
+    async fn stage_times(&self, id: &str) -> Result<Vec<StageTime>, StoreError> {
+        let rows =
+            sqlx::query("SELECT * FROM stage_times WHERE job = ? ORDER BY started_us, attempt")
+                .bind(id)
+                .fetch_all(&self.pool)
+                .await?;
+        rows.iter()
+            .map(|row| {
+                let name: &str = row.try_get("stage")?;
+                let stage =
+                    name.parse().map_err(|error: protocol::UnknownStage| StoreError::Row {
+                        id: id.to_owned(),
+                        column: "stage",
+                        reason: error.to_string(),
+                    })?;
+                Ok(StageTime {
+                    stage,
+                    started_us: row.try_get::<i64, _>("started_us")?.cast_unsigned(),
+                    finished_us: row
+                        .try_get::<Option<i64>, _>("finished_us")?
+                        .map(i64::cast_unsigned),
+                    attempt: row.try_get("attempt")?,
+                })
+            })
+            .collect()
+    }
+
+    /// How many jobs are in each state, every state named.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn counts(&self) -> Result<Counts, StoreError> {
+        let rows = sqlx::query("SELECT state, count(*) AS n FROM jobs GROUP BY state")
+            .fetch_all(&self.pool)
+            .await?;
+        let mut counts: Counts = JobState::ALL.map(|state| (state, 0)).to_vec();
+        for row in rows {
+            let name: &str = row.try_get("state")?;
+            for (state, count) in &mut counts {
+                if state.as_str() == name {
+                    *count = row.try_get::<i64, _>("n")?.cast_unsigned();
+                }
+            }
+        }
+        Ok(counts)
+    }
+}
+
+/// Share of the stages that the job is to run that have ended.
+fn progress(state: JobState, spec: &JobSpec, stages: &[StageTime]) -> f64 {
+    if state == JobState::Succeeded {
+        return 1.0;
+    }
+    let last = spec.stop_at.unwrap_or(Stage::Publish);
+    let to_run: Vec<Stage> =
+        Stage::ALL.into_iter().filter(|stage| stage.runs_until(last)).collect();
+    let ended = |stage: &&Stage| {
+        stages.iter().any(|time| time.stage == **stage && time.finished_us.is_some())
+    };
+    #[expect(clippy::cast_precision_loss, reason = "there are eight stages")]
+    let share = to_run.iter().filter(ended).count() as f64 / to_run.len() as f64;
+    share
+}
+
+fn state(id: &str, name: &str) -> Result<JobState, StoreError> {
+    JobState::ALL.into_iter().find(|state| state.as_str() == name).ok_or_else(|| StoreError::Row {
+        id: id.to_owned(),
+        column: "state",
+        reason: format!("unknown state {name:?}"),
+    })
+}

@@ -1,0 +1,192 @@
+//! Stock sites: a search gives candidates, the clip itself is downloaded elsewhere.
+
+mod pexels;
+mod pixabay;
+
+use std::time::Duration;
+
+use protocol::{Size, VideoSource};
+use reqwest::header::RETRY_AFTER;
+use serde::de::DeserializeOwned;
+
+use super::{ProviderError, ask, shorten};
+use crate::settings;
+
+/// Time for one search.
+const SEARCH_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A clip that a site offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The site's name of it, `pexels:1234`.
+    pub id: String,
+    /// The site's page of it.
+    pub page_url: String,
+    /// Who made it.
+    pub creator: String,
+    /// Under which terms.
+    pub licence: &'static str,
+    /// What the site says is seen in it.
+    pub description: String,
+    /// Its length.
+    pub duration_ms: u64,
+    /// The file to download, the one that fits best.
+    pub url: String,
+    /// Size of that file, where the site tells it.
+    pub bytes: Option<u64>,
+}
+
+/// The clients of all sites.
+#[derive(Clone, Debug)]
+pub struct Stock {
+    http: reqwest::Client,
+    settings: settings::Stock,
+}
+
+impl Stock {
+    /// Clients with the keys from the settings' environment variables.
+    ///
+    /// # Errors
+    ///
+    /// The HTTP client cannot be built.
+    pub fn new(settings: &settings::Stock) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder().timeout(SEARCH_TIMEOUT).build()?;
+        Ok(Self { http, settings: settings.clone() })
+    }
+
+    /// Clips for `term`, best match first, each with the file that suits a picture of `size`.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderError`]. A term without any clip is no error.
+    pub async fn search(
+        &self,
+        source: VideoSource,
+        term: &str,
+        size: Size,
+    ) -> Result<Vec<Candidate>, ProviderError> {
+        match source {
+            VideoSource::Pexels => {
+                pexels::search(&self.http, &self.settings.pexels, term, size).await
+            }
+            VideoSource::Pixabay => {
+                pixabay::search(&self.http, &self.settings.pixabay, term, size).await
+            }
+        }
+    }
+}
+
+/// Gets a JSON document; `shown_url` is the address without the key.
+async fn get_json<T: DeserializeOwned>(
+    request: &reqwest::RequestBuilder,
+    shown_url: &str,
+    key_env: &str,
+) -> Result<T, ProviderError> {
+    ask(async |attempts| {
+        let url = || shown_url.to_owned();
+        let away = |error: reqwest::Error| ProviderError::Unavailable {
+            url: url(),
+            attempts,
+            reason: chain(&error.without_url()),
+        };
+        let Some(request) = request.try_clone() else {
+            return Err(ProviderError::BadAnswer {
+                url: url(),
+                expected: "a request that can be sent again",
+                found: "a stream".to_owned(),
+            });
+        };
+        let answer = request.send().await.map_err(away)?;
+        let status = answer.status().as_u16();
+        let retry_after = answer
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs));
+        let body = answer.text().await.map_err(away)?;
+        let reason = shorten(&body);
+        match status {
+            200 => serde_json::from_str(&body).map_err(|error| ProviderError::BadAnswer {
+                url: url(),
+                expected: "the site's search result",
+                found: format!("{error} in {reason:?}"),
+            }),
+            401 | 403 => {
+                let key_env = key_env.to_owned();
+                Err(ProviderError::Unauthorised { url: url(), key_env, status, reason })
+            }
+            429 => Err(ProviderError::RateLimited { url: url(), attempts, reason, retry_after }),
+            500.. => {
+                let reason = format!("{status}: {reason}");
+                Err(ProviderError::Unavailable { url: url(), attempts, reason })
+            }
+            _ => Err(ProviderError::Refused { url: url(), status, reason }),
+        }
+    })
+    .await
+}
+
+/// An error with its causes: reqwest's own text leaves them out.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// A site's seconds as milliseconds.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+fn millis(seconds: f64) -> u64 {
+    (seconds * 1000.0) as u64
+}
+
+/// One file of a clip, as the sites describe it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct File {
+    url: String,
+    width: u32,
+    height: u32,
+    bytes: Option<u64>,
+}
+
+/// The smallest file that fills a picture of `size` without being enlarged; where there is none, the
+/// largest.
+fn best_file(files: Vec<File>, size: Size) -> Option<File> {
+    let pixels = |file: &File| u64::from(file.width) * u64::from(file.height);
+    let fills = |file: &File| file.width >= size.width && file.height >= size.height;
+    let usable: Vec<File> =
+        files.into_iter().filter(|file| !file.url.is_empty() && pixels(file) > 0).collect();
+    let smallest =
+        usable.iter().filter(|file| fills(file)).min_by_key(|file| pixels(file)).cloned();
+    smallest.or_else(|| usable.into_iter().max_by_key(pixels))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_best(files: &[(u32, u32)], size: &str, expected: Option<(u32, u32)>) {
+        let files = files.iter().map(|&(width, height)| File {
+            url: "http://x/y.mp4".to_owned(),
+            width,
+            height,
+            bytes: None,
+        });
+        let best = best_file(files.collect(), size.parse().expect("a size"));
+        assert_eq!(best.map(|file| (file.width, file.height)), expected);
+    }
+
+    #[test]
+    fn the_smallest_file_that_fills_the_picture_is_taken() {
+        check_best(&[], "540x960", None);
+        check_best(&[(0, 0)], "540x960", None);
+        check_best(&[(2160, 3840), (1080, 1920), (540, 960)], "1080x1920", Some((1080, 1920)));
+        check_best(&[(2160, 3840), (1080, 1920), (540, 960)], "540x960", Some((540, 960)));
+        check_best(&[(360, 640), (540, 960)], "1080x1920", Some((540, 960)));
+        // A wide clip is cut at its sides: its height counts.
+        check_best(&[(1920, 1080), (3840, 2160)], "1080x1920", Some((3840, 2160)));
+    }
+}

@@ -1,0 +1,163 @@
+//! Where settings come from, and what is no setting.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::Settings;
+
+/// Settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// No profile of that name is shipped.
+    #[error("unknown profile {0:?}, expected `baseline` or `optimized`")]
+    UnknownProfile(String),
+    /// The file cannot be read.
+    #[error(transparent)]
+    Read(#[from] std::io::Error),
+    /// The file is no TOML.
+    #[error("{path}: {source}")]
+    Syntax {
+        /// Where.
+        path: String,
+        /// What is wrong, with line and column.
+        source: toml::de::Error,
+    },
+    /// `--set` without `=`, or its value is no TOML.
+    #[error("--set {0:?}: expected KEY=VALUE with a TOML value, such as downloads.concurrency=1")]
+    Override(String),
+    /// A key that is unknown, or a value of the wrong type.
+    #[error("settings: {}", .0.to_string().trim())]
+    Invalid(toml::de::Error),
+    /// A value that can mean nothing.
+    #[error("settings: {key} is {value}, expected {expected}")]
+    OutOfRange {
+        /// Which.
+        key: &'static str,
+        /// What was found.
+        value: String,
+        /// What would do.
+        expected: &'static str,
+    },
+}
+
+/// Reads the settings: defaults, then `profile`, then `file`, then each `KEY=VALUE` of `overrides`.
+///
+/// # Errors
+///
+/// [`SettingsError`]; an unknown key is refused wherever it comes from.
+pub fn load(
+    profile: &str,
+    file: Option<&Path>,
+    overrides: &[String],
+) -> Result<Settings, SettingsError> {
+    let shipped = match profile {
+        "baseline" => include_str!("../../profiles/baseline.toml"),
+        "optimized" => include_str!("../../profiles/optimized.toml"),
+        other => return Err(SettingsError::UnknownProfile(other.to_owned())),
+    };
+    let mut table = parse(&format!("profile {profile}"), shipped)?;
+    if let Some(path) = file {
+        let text = fs_err::read_to_string(path)?;
+        merge(&mut table, parse(&path.display().to_string(), &text)?);
+    }
+    for pair in overrides {
+        merge(&mut table, override_table(pair)?);
+    }
+    let settings: Settings = Value::Table(table).try_into().map_err(SettingsError::Invalid)?;
+    validate(&settings)?;
+    Ok(settings)
+}
+
+fn parse(path: &str, text: &str) -> Result<Table, SettingsError> {
+    text.parse().map_err(|source| SettingsError::Syntax { path: path.to_owned(), source })
+}
+
+/// `a.b=1` as a table. A value that is no TOML is taken as a string, so `data_dir=/x` works.
+fn override_table(pair: &str) -> Result<Table, SettingsError> {
+    let wrong = || SettingsError::Override(pair.to_owned());
+    let (key, value) = pair.split_once('=').ok_or_else(wrong)?;
+    let quoted = || format!("{key} = {}", Value::String(value.to_owned()));
+    format!("{key} = {value}").parse().or_else(|_| quoted().parse()).map_err(|_| wrong())
+}
+
+fn merge(below: &mut Table, above: Table) {
+    for (key, value) in above {
+        match (below.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => merge(below, above),
+            (_, value) => drop(below.insert(key, value)),
+        }
+    }
+}
+
+fn validate(settings: &Settings) -> Result<(), SettingsError> {
+    let at_least_one = [
+        ("jobs.concurrency", settings.jobs.concurrency),
+        ("jobs.max_attempts", settings.jobs.max_attempts as usize),
+        ("similarity.batch", settings.similarity.batch),
+        ("models.threads", settings.models.threads),
+        ("render.encoders", settings.render.encoders.len()),
+    ];
+    for (key, value) in at_least_one {
+        if value == 0 {
+            return Err(SettingsError::OutOfRange {
+                key,
+                value: value.to_string(),
+                expected: "at least 1",
+            });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_with(profile: &str, overrides: &[&str]) -> Result<Settings, String> {
+        let overrides: Vec<String> = overrides.iter().map(|&pair| pair.to_owned()).collect();
+        load(profile, None, &overrides).map_err(|error| error.to_string())
+    }
+
+    #[track_caller]
+    fn check_refused(profile: &str, overrides: &[&str], reason: &str) {
+        let error = load_with(profile, overrides).expect_err("must be refused");
+        assert!(error.contains(reason), "{overrides:?}: {error}");
+    }
+
+    #[test]
+    fn what_means_nothing_is_refused() {
+        check_refused("fast", &[], "unknown profile \"fast\"");
+        check_refused("optimized", &["downloads.concurrency"], "expected KEY=VALUE");
+        check_refused("optimized", &["downloads.konkurrency=1"], "unknown field `konkurrency`");
+        check_refused("optimized", &["downloads.concurrency=0"], "expected a nonzero usize");
+        check_refused("optimized", &["similarity.batch=0"], "is 0, expected at least 1");
+        check_refused("optimized", &["downloads.concurrency=many"], "invalid type");
+        check_refused("optimized", &["listen=here"], "invalid socket address");
+    }
+
+    #[test]
+    fn each_profile_loads_and_the_later_source_wins() {
+        let baseline = load_with("baseline", &[]).expect("shipped");
+        assert_eq!((baseline.downloads.concurrency.get(), baseline.similarity.batch), (1, 1));
+        let optimized = load_with("optimized", &[]).expect("shipped");
+        assert_eq!((optimized.downloads.concurrency.get(), optimized.similarity.batch), (5, 32));
+
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let file = folder.path().join("settings.toml");
+        fs_err::write(&file, "[downloads]\nconcurrency = 2\nstall_s = 3.0\n").expect("written");
+        let overrides = ["downloads.concurrency=7".to_owned(), "data_dir=/a b/c".to_owned()];
+        let settings = load("baseline", Some(&file), &overrides).expect("valid");
+        assert_eq!(settings.downloads.concurrency.get(), 7);
+        assert!((settings.downloads.stall_s - 3.0).abs() < f64::EPSILON);
+        assert_eq!(settings.data_dir, Path::new("/a b/c"));
+        assert_eq!(settings.similarity.batch, 1);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named() {
+        let error =
+            load("optimized", Some(Path::new("no/such/file.toml")), &[]).expect_err("absent");
+        assert!(error.to_string().contains("no/such/file.toml"), "{error}");
+    }
+}
