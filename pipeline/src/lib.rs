@@ -5,11 +5,18 @@
 //! `media` is ffmpeg, `speech` is spoken words with their times, `captions` is subtitles, `ml` is
 //! models, `providers` is other people's HTTP.
 
+pub mod api;
 pub mod artefacts;
 pub mod captions;
 pub mod error;
+pub mod job;
 pub mod media;
 pub mod ml;
+pub mod parts;
 pub mod process;
+pub mod providers;
 pub mod selection;
+pub mod service;
+pub mod settings;
 pub mod speech;
+pub mod stages;

@@ -1,2 +1,169 @@
-//! placeholder
-fn main() {}
+//! `pipeline serve` and `pipeline make`. `main` maps, `run` decides.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use pipeline::service::{self, Service};
+use pipeline::settings::{self, Settings};
+use protocol::JobState;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// Text to video: script, search terms, narration, clips, selection, subtitles, one-pass render.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    settings: SettingsArgs,
+    /// Log as lines of JSON.
+    #[arg(long, global = true)]
+    log_json: bool,
+}
+
+const AFTER_HELP: &str = "\
+Keys come from the environment: OPENAI_API_KEY, PEXELS_API_KEY, PIXABAY_API_KEY (the settings can name
+others). RUST_LOG=debug says more.
+
+Exit codes: 0 done, 1 the job failed, 2 usage or environment, 130 interrupted.";
+
+#[derive(Debug, Args)]
+struct SettingsArgs {
+    /// Set of settings to start from: `baseline` (one thing after the other) or `optimized`.
+    #[arg(long, global = true, default_value = "optimized", env = "REELBENCH_PROFILE")]
+    profile: String,
+    /// Settings file (TOML), over the profile.
+    #[arg(long, global = true, env = "REELBENCH_SETTINGS")]
+    settings: Option<PathBuf>,
+    /// One setting, over the file: `--set downloads.concurrency=1`.
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves the HTTP API until it is told to stop.
+    ///
+    /// Prints one line of JSON when it listens: {"listening": "http://127.0.0.1:8090"}. SIGINT and
+    /// SIGTERM stop it: running jobs go on at the next start, from the stage they were in.
+    Serve {
+        /// Stop when standard input ends: no service is left when the program that started it dies.
+        #[arg(long)]
+        exit_with_stdin: bool,
+    },
+    /// Makes one video and prints its outcome as JSON.
+    ///
+    /// Example: echo '{"video_subject": "The sea at night"}' | pipeline make
+    Make {
+        /// The job, JSON with MoneyPrinterTurbo's names; `-` reads standard input.
+        #[arg(default_value = "-")]
+        job: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(cli.log_json);
+    // One TLS stack. It fails only where a provider is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn start_log(json: bool) {
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,pipeline=info"));
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour);
+    if json {
+        log.json().init();
+    } else {
+        log.compact().init();
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let args = cli.settings;
+    let settings = settings::load(&args.profile, args.settings.as_deref(), &args.set)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Serve { exit_with_stdin } => serve(settings, exit_with_stdin).await,
+            Command::Make { job } => make(settings, job).await,
+        }
+    })
+}
+
+async fn serve(settings: Settings, exit_with_stdin: bool) -> anyhow::Result<ExitCode> {
+    let stop = stop_signal(exit_with_stdin)?;
+    let listener = tokio::net::TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", settings.listen))?;
+    let address = listener.local_addr()?;
+    let service = Service::start(settings).await?;
+    say(&serde_json::json!({ "listening": format!("http://{address}") }))?;
+    service.serve(listener, stop).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn make(settings: Settings, job: PathBuf) -> anyhow::Result<ExitCode> {
+    let document = if job.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin())?.into_bytes()
+    } else {
+        fs_err::read(&job)?
+    };
+    let spec = service::parse(&document)?;
+    let stop = stop_signal(false)?;
+    let service = Service::start(settings).await?;
+    let status = service.make(&spec, stop.clone()).await?;
+    let Some(status) = status else { return Ok(ExitCode::from(130)) };
+    say(&serde_json::to_value(&status)?)?;
+    Ok(match status.state {
+        JobState::Succeeded => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+/// Data goes to standard output, everything else to standard error.
+fn say(document: &serde_json::Value) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{document}")?;
+    out.flush()
+}
+
+/// Cancelled by SIGINT or SIGTERM, or by the end of standard input.
+fn stop_signal(with_stdin: bool) -> anyhow::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stop = CancellationToken::new();
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let told = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        told.cancel();
+    });
+    if with_stdin {
+        let told = stop.clone();
+        // A thread of its own: a read of standard input cannot be given up.
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+            told.cancel();
+        });
+    }
+    Ok(stop)
+}

@@ -88,8 +88,8 @@ async fn e2e_faults_of_the_file_host() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e2e_a_clip_with_wrong_bytes_is_named_and_replaced() {
-    // Byte 5 is in the name of the first box of an MP4: what follows is no video.
-    let behaviour = "[[files.faults]]\nkind = 'corrupt'\noffset = 5\nfirst = 1\n";
+    // Byte 37 is in the name of the box with the index of an MP4: without it nothing can be played.
+    let behaviour = "[[files.faults]]\nkind = 'corrupt'\noffset = 37\nfirst = 1\n";
     let status =
         run(behaviour, &json!({"stop_at": "materials"}), &["downloads.concurrency=1"]).await;
     assert_eq!(status.state, JobState::Succeeded, "{:?}", status.error);

@@ -121,8 +121,15 @@ pub const NEEDS: &[Need] = &[
             language: "vi",
             files: &["DejaVuSans", "OpenSans", "NotoSans-", "Roboto", "BeVietnam"],
         },
-        package: "fonts-dejavu-core",
+        package: "fonts-open-sans",
         lost: "Vietnamese subtitles show boxes",
+        goals: PIPELINE,
+    },
+    Need {
+        name: "Arabic and Hebrew font",
+        probe: Probe::Font { language: "ar", files: &["DejaVuSans", "NotoSansArabic"] },
+        package: "fonts-dejavu-core",
+        lost: "right-to-left subtitles show boxes",
         goals: PIPELINE,
     },
     Need {

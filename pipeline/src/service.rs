@@ -1,0 +1,122 @@
+//! The parts put together: a queue that works, with or without HTTP in front.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use protocol::{JobSpec, JobStatus};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{self, Api};
+use crate::job::graph::Graph;
+use crate::job::request::{self, Refusal};
+use crate::job::{Queue, Store};
+use crate::ml::Models;
+use crate::parts::Parts;
+use crate::settings::Settings;
+
+/// Time that open connections have to end when the service stops.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+/// Upper bounds of the histogram of stage times, in seconds.
+const STAGE_BUCKETS: [f64; 12] =
+    [0.01, 0.03, 0.1, 0.3, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 180.0, 600.0];
+
+/// A running service.
+pub struct Service {
+    queue: Queue,
+    store: Arc<Store>,
+    models: Arc<Models>,
+    metrics: PrometheusHandle,
+    settings: Settings,
+}
+
+impl Service {
+    /// Opens the database, builds the parts and starts to work on what waits.
+    ///
+    /// # Errors
+    ///
+    /// The folder is in use, the database cannot be opened, no encoder works, a setting names what is
+    /// not there.
+    pub async fn start(settings: Settings) -> anyhow::Result<Self> {
+        let metrics = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &STAGE_BUCKETS)?
+            .install_recorder()
+            .context("cannot start the metrics")?;
+        let store = Arc::new(Store::open(&settings.data_dir).await?);
+        let parts = Arc::new(Parts::build(settings.clone()).await?);
+        let models = Arc::clone(&parts.models);
+        let work = Graph { parts, store: Arc::clone(&store) };
+        let queue = Queue::start(Arc::clone(&store), work, settings.jobs.clone());
+        Ok(Self { queue, store, models, metrics, settings })
+    }
+
+    /// Serves HTTP until `stop`, then hands back what runs.
+    ///
+    /// # Errors
+    ///
+    /// The listener broke.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+        let api = Api {
+            queue: self.queue.clone(),
+            store: self.store,
+            models: self.models,
+            metrics: self.metrics,
+            data_dir: self.settings.data_dir,
+        };
+        let stopped = stop.clone();
+        let server = axum::serve(listener, api::router(api))
+            .with_graceful_shutdown(async move { stopped.cancelled().await });
+        let grace_is_over = async {
+            stop.cancelled().await;
+            tokio::time::sleep(SHUTDOWN_GRACE).await;
+        };
+        tokio::select! {
+            served = server => served?,
+            () = grace_is_over => tracing::warn!("connections are still open, closing them"),
+        }
+        self.queue.stop().await;
+        Ok(())
+    }
+
+    /// Makes one job and gives how it ended. None: `stop` came first; the job was cancelled.
+    ///
+    /// # Errors
+    ///
+    /// The database.
+    pub async fn make(
+        self,
+        spec: &JobSpec,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Option<JobStatus>> {
+        let id = self.queue.submit(spec).await?;
+        let status = tokio::select! {
+            status = self.queue.ended(&id) => status?,
+            () = stop.cancelled() => {
+                self.queue.cancel(&id).await?;
+                self.queue.ended(&id).await?;
+                None
+            }
+        };
+        self.queue.stop().await;
+        Ok(status)
+    }
+}
+
+/// Reads a job; what is wrong with it becomes one error with a line a field.
+///
+/// # Errors
+///
+/// The document is no job.
+pub fn parse(document: &[u8]) -> anyhow::Result<JobSpec> {
+    request::parse(document).map_err(|refusal| match refusal {
+        Refusal::Syntax(reason) => anyhow::anyhow!("the job is no job: {reason}"),
+        Refusal::Fields(errors) => {
+            let lines = errors.iter().map(|error| {
+                format!("\n  {}: expected {}, found {}", error.field, error.expected, error.value)
+            });
+            anyhow::anyhow!("fields of the job are wrong:{}", lines.collect::<String>())
+        }
+    })
+}

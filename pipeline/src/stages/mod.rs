@@ -1,0 +1,14 @@
+//! The stages: each takes the request and what the stages before it made, does its work with the parts,
+//! and gives its result (`crate::artefacts`) or a [`StageError`]. No stage knows another one, the queue
+//! or the database.
+//!
+//! [`StageError`]: crate::error::StageError
+
+pub mod materials;
+pub mod narration;
+pub mod publish;
+pub mod render;
+pub mod script;
+pub mod selection;
+pub mod subtitles;
+pub mod terms;

@@ -1,0 +1,63 @@
+//! `selection`: which clip is shown when.
+
+use protocol::{JobSpec, Weights};
+
+use crate::artefacts::{Clip, Materials, Narration, Script, Selection};
+use crate::error::StageError;
+use crate::ml::MINILM;
+use crate::parts::Parts;
+use crate::selection::{ClipFacts, Segment, assign, plan_shots, scores, segments};
+
+/// Runs the stage: by likeness of what is said to what is seen, where trained weights are there; else
+/// the clips follow in the order of their terms.
+///
+/// # Errors
+///
+/// `embedding_failed`.
+pub async fn run(
+    parts: &Parts,
+    spec: &JobSpec,
+    script: &Script,
+    narration: &Narration,
+    materials: &Materials,
+) -> Result<Selection, StageError> {
+    let segments = segments(narration.words.as_deref(), &script.text, narration.duration_ms);
+    let slots = plan_shots(narration.duration_ms, longest_ms(spec), &segments);
+    let scores = likeness(parts, &segments, &materials.clips).await?;
+    let clips: Vec<ClipFacts> =
+        materials.clips.iter().map(|clip| ClipFacts { duration_ms: clip.media.video_ms }).collect();
+    Ok(Selection { shots: assign(&slots, &clips, scores.as_deref(), spec.seed) })
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 60 s")]
+fn longest_ms(spec: &JobSpec) -> u64 {
+    (spec.video_clip_duration * 1000.0) as u64
+}
+
+async fn likeness(
+    parts: &Parts,
+    segments: &[Segment],
+    clips: &[Clip],
+) -> Result<Option<Vec<Vec<f32>>>, StageError> {
+    let trusted = match parts.models.weights(MINILM) {
+        Some(Weights::Real) => true,
+        Some(Weights::Fixture) => parts.settings.models.trust_fixture_weights,
+        None => false,
+    };
+    if !trusted {
+        tracing::warn!("no trained {MINILM} weights: clips follow in the order of their terms");
+        return Ok(None);
+    }
+    // N + M encodings in one request, where the measured services do N times M.
+    let said = segments.iter().map(|segment| segment.text.clone());
+    let texts: Vec<String> = said.chain(clips.iter().map(seen)).collect();
+    let vectors = parts.models.embed(texts).await;
+    let vectors = vectors.map_err(|error| StageError::transient("embedding_failed", error))?;
+    let (said, seen) = vectors.split_at(segments.len());
+    Ok(Some(scores(said, seen)))
+}
+
+/// What is known of a clip's content: the site's words, else the term that found it.
+fn seen(clip: &Clip) -> String {
+    if clip.description.trim().is_empty() { clip.term.clone() } else { clip.description.clone() }
+}
