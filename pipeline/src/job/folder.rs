@@ -4,7 +4,7 @@
 //! <data_dir>/jobs/<id>/
 //!   stages/<stage>.json   the result of a stage, written when it has ended (`crate::artefacts`)
 //!   narration.wav  subtitles.srt  subtitles.ass  video.mp4
-//!   work/                 whatever a stage needs meanwhile; gone after every ending
+//!   *.part.*  .*          not finished yet; gone after every ending
 //! ```
 
 use std::io;
@@ -31,7 +31,6 @@ impl JobFolder {
         let folder = Self { root: data_dir.join("jobs").join(id) };
         fs_err::create_dir_all(folder.root.join("stages"))?;
         folder.clean()?;
-        fs_err::create_dir_all(folder.work())?;
         Ok(folder)
     }
 
@@ -45,18 +44,12 @@ impl JobFolder {
         self.root.join(name)
     }
 
-    /// Folder for files that end with the attempt.
-    pub fn work(&self) -> PathBuf {
-        self.root.join("work")
-    }
-
     /// Removes what must not outlive an attempt.
     ///
     /// # Errors
     ///
     /// The file system's, naming the path.
     pub fn clean(&self) -> io::Result<()> {
-        remove_if_there(fs_err::remove_dir_all(self.work()))?;
         for folder in [self.root.clone(), self.root.join("stages")] {
             for entry in fs_err::read_dir(folder)? {
                 let path = entry?.path();
@@ -115,7 +108,7 @@ mod tests {
         let folder = JobFolder::open(data.path(), "a").expect("made");
         let script = Script { text: "Biển đêm.".to_owned() };
         folder.write_result(Stage::Script, &script).expect("written");
-        for name in ["work/piece.wav", "video.part.mp4", "stages/.tmpAbc", "video.mp4"] {
+        for name in [".narration-1.wav", "video.part.mp4", "stages/.tmpAbc", "video.mp4"] {
             fs_err::write(folder.file(name), "x").expect("written");
         }
         fs_err::write(folder.file("stages/terms.json"), "{\"terms\": [").expect("written");
@@ -124,7 +117,7 @@ mod tests {
         assert_eq!(folder.result(Stage::Script), Some(script));
         assert_eq!(folder.result::<Script>(Stage::Terms), None, "half a result is none");
         let left = |name| folder.file(name).exists();
-        assert!(!left("work/piece.wav") && !left("video.part.mp4") && !left("stages/.tmpAbc"));
+        assert!(!left(".narration-1.wav") && !left("video.part.mp4") && !left("stages/.tmpAbc"));
         assert!(left("video.mp4"));
     }
 }

@@ -7,7 +7,6 @@
 mod claim;
 mod view;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,7 +24,7 @@ use super::now_us;
 pub struct Store {
     pool: SqlitePool,
     /// Held, not read: while it is open no other process opens the folder.
-    _lock: File,
+    _lock: fs_err::File,
 }
 
 /// Why the database cannot be used.
@@ -94,8 +93,8 @@ impl Store {
     pub async fn open(data_dir: &Path) -> Result<Self, StoreError> {
         fs_err::create_dir_all(data_dir)?;
         let lock_path = data_dir.join("lock");
-        let (lock, _) = fs_err::File::create(&lock_path)?.into_parts();
-        if fs4::FileExt::try_lock(&lock).is_err() {
+        let lock = fs_err::File::create(&lock_path)?;
+        if lock.file().try_lock().is_err() {
             return Err(StoreError::InUse(data_dir.to_owned()));
         }
         let options = SqliteConnectOptions::new()

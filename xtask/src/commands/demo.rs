@@ -22,6 +22,9 @@ const SCENARIOS: [&str; 2] = ["english", "vietnamese"];
 #[command(
     after_help = "Prints what `cargo xtask run` prints for each video, and a table at the end.
 
+Example:
+  cargo xtask demo
+
 Exit codes: 0 both videos are right, 1 an invariant is broken or a job failed, 2 environment, \
 130 interrupted"
 )]

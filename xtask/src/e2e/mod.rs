@@ -98,7 +98,7 @@ impl World {
             let text = path.to_string_lossy().into_owned();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let temporary = name.contains(".part.") || name.starts_with('.');
-            if temporary || text.contains("/work/") || text.contains("/partial/") {
+            if temporary || text.contains("/partial/") {
                 found.push(text);
             }
         });

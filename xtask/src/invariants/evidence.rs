@@ -144,7 +144,7 @@ fn leftovers(job: &Path) -> anyhow::Result<Vec<String>> {
     for folder in [job.to_owned(), job.join("stages")] {
         for entry in fs_err::read_dir(folder)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            if name.contains(".part.") || name.starts_with('.') || name == "work" {
+            if name.contains(".part.") || name.starts_with('.') {
                 found.push(name);
             }
         }

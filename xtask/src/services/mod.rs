@@ -6,6 +6,9 @@ mod pipeline;
 mod server;
 
 pub use self::build::{Profile, build};
-pub use self::fixtures::{Addresses, Fixtures, Scenario};
+#[cfg(test)]
+pub use self::fixtures::Addresses;
+pub use self::fixtures::{Fixtures, Scenario};
 pub use self::pipeline::{Pipeline, PipelineArgs};
+#[cfg(test)]
 pub use self::server::Server;

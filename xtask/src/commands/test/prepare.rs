@@ -4,27 +4,21 @@ use anyhow::Result;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::Context;
-use crate::exit::Failure;
-use crate::process;
+use crate::commands::{Context, fetch_models};
+use crate::services::Fixtures;
 
-/// Makes what the tests read: clips, stills and music by the `fixtures` program, which the build step
-/// left in the target folder. What is there already is checked by its manifest and kept.
+/// Makes and brings what the tests read: clips, stills and music by the `fixtures` program, which the
+/// build step left in the target folder, MiniLM's weights, and a Whisper model of random ones. What is
+/// there already is kept.
 ///
 /// # Errors
 ///
-/// Where the program fails; its last lines say why.
+/// Where the program fails (its last lines say why), and where a model cannot be had.
 pub async fn prepare(cx: &Context<'_>, stop: &CancellationToken) -> Result<()> {
-    let mut fixtures = Command::new(cx.paths.binary("debug", "fixtures"));
-    fixtures.arg("make").arg("--out").arg(cx.paths.media());
-    let progress = cx.ui.progress("making fixtures");
-    let end = process::captured(fixtures, stop, |line| progress.message(line)).await?;
-    if end.status.success() {
-        Ok(())
-    } else {
-        let said = end.tail.join("\n");
-        Err(Failure::check(format!("`fixtures make` ended with {}:\n{said}", end.status)).into())
-    }
+    let fixtures = Fixtures::new(cx.paths.binary("debug", "fixtures"));
+    fixtures.make_media(cx, stop).await?;
+    fixtures.make_whisper_model(cx, stop).await?;
+    fetch_models::ensure(cx, stop).await
 }
 
 /// Tells the tests where media and models are.
