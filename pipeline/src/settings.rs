@@ -214,7 +214,7 @@ impl Default for Similarity {
 pub struct Models {
     /// Folder that `cargo xtask fetch-models` fills.
     pub dir: PathBuf,
-    /// Threads of one inference.
+    /// Threads of one inference. The default is half of the cores.
     pub threads: usize,
     /// Load at start, before the first job asks (claim 001-5d).
     pub preload: bool,
@@ -229,7 +229,8 @@ impl Default for Models {
     fn default() -> Self {
         Self {
             dir: PathBuf::from("models"),
-            threads: 2,
+            // ggml's threads spin while they wait: beside an encoder on every core they get in its way.
+            threads: std::thread::available_parallelism().map_or(1, |n| n.get().div_ceil(2)),
             preload: true,
             keep_loaded: true,
             trust_fixture_weights: false,

@@ -7,9 +7,13 @@ use crate::error::StageError;
 use crate::ml::MINILM;
 use crate::parts::Parts;
 use crate::selection::{ClipFacts, Segment, assign, plan_shots, scores, segments};
+use crate::speech::language_of;
 
-/// Runs the stage: by likeness of what is said to what is seen, where trained weights are there; else
-/// the clips follow in the order of their terms.
+/// MiniLM was trained on English alone: what it says of another language is noise.
+const MINILM_LANGUAGE: &str = "en";
+
+/// Runs the stage: by likeness of what is said to what is seen, where trained weights are there that
+/// know the language; else the clips follow in the order of their terms, which is the script's.
 ///
 /// # Errors
 ///
@@ -23,7 +27,11 @@ pub async fn run(
 ) -> Result<Selection, StageError> {
     let segments = segments(narration.words.as_deref(), &script.text, narration.duration_ms);
     let slots = plan_shots(narration.duration_ms, longest_ms(spec), &segments);
-    let scores = likeness(parts, &segments, &materials.clips).await?;
+    let scores = if language_of(&script.text) == MINILM_LANGUAGE {
+        likeness(parts, &segments, &materials.clips).await?
+    } else {
+        None
+    };
     let clips: Vec<ClipFacts> =
         materials.clips.iter().map(|clip| ClipFacts { duration_ms: clip.media.video_ms }).collect();
     Ok(Selection { shots: assign(&slots, &clips, scores.as_deref(), spec.seed) })

@@ -45,7 +45,7 @@ pub async fn run(
 
 fn question(spec: &JobSpec, script: &Script) -> Question {
     let user = format!(
-        "# Video subject\n{}\n\n# Video script\n{}\n\n\
+        "### Video Subject\n{}\n\n### Video Script\n{}\n\n\
          Give {N_TERMS} search terms for stock videos, in the order of the script.",
         spec.video_subject, script.text
     );

@@ -4,9 +4,11 @@
 //! `cargo xtask test` builds the programs and makes media and models before it runs these.
 
 mod api;
+mod command;
 mod faults;
 mod publish;
 mod restart;
+mod settings;
 
 use std::path::PathBuf;
 use std::time::Duration;

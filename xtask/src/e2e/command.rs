@@ -1,0 +1,91 @@
+//! `pipeline make`: one job without HTTP.
+
+use std::process::{Output, Stdio};
+
+use protocol::{JobState, JobStatus};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::process::{Child, Command};
+
+use super::short;
+use crate::paths::Paths;
+
+fn make(data: &tempfile::TempDir, set: &[&str]) -> Child {
+    let paths = Paths::from_env().expect("a checkout");
+    let mut command = Command::new(paths.binary("debug", "pipeline"));
+    command.arg("make").arg("--set").arg(format!("data_dir={}", data.path().display()));
+    for setting in set {
+        command.args(["--set", setting]);
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.kill_on_drop(true).spawn().expect("the pipeline is built by `cargo xtask test`")
+}
+
+async fn feed(mut child: Child, document: &str) -> Output {
+    let mut stdin = child.stdin.take().expect("a pipe");
+    // A program that refuses its settings reads nothing.
+    let _ = stdin.write_all(document.as_bytes()).await;
+    drop(stdin);
+    child.wait_with_output().await.expect("an end")
+}
+
+async fn check_refused(set: &[&str], document: &str, reason: &str) {
+    let data = tempfile::tempdir().expect("temporary folder");
+    let output = feed(make(&data, set), document).await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains(reason), "{said}");
+    assert!(output.stdout.is_empty());
+    let left = fs_err::read_dir(data.path()).expect("the folder").count();
+    assert_eq!(left, 0, "refused before any work");
+}
+
+#[tokio::test]
+async fn e2e_make_refuses_what_is_wrong_before_any_work() {
+    check_refused(&[], "{", "error: the job is no job").await;
+    let wrong = r#"{"video_subject": "sea", "voice_rate": 9}"#;
+    check_refused(&[], wrong, "voice_rate: expected 0.5 to 2, found 9").await;
+    check_refused(&["downloads.speed=1"], "{}", "unknown field `speed`").await;
+}
+
+#[tokio::test]
+async fn e2e_make_prints_the_status_of_a_job_that_ended() {
+    let data = tempfile::tempdir().expect("temporary folder");
+    let job = short(&json!({ "stop_at": "subtitles" })).to_string();
+    let output = feed(make(&data, &[]), &job).await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let status: JobStatus = serde_json::from_slice(&output.stdout).expect("one document");
+    assert_eq!(status.state, JobState::Succeeded);
+
+    // Nobody listens on port 9 of loopback: the provider is away.
+    let away = "stock.pexels={base_url='http://127.0.0.1:9', api_key_env='X'}";
+    let job = short(&json!({ "stop_at": "materials" })).to_string();
+    let output = feed(make(&data, &[away, "jobs.max_attempts=1"]), &job).await;
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let status: JobStatus = serde_json::from_slice(&output.stdout).expect("one document");
+    let error = status.error.expect("an error");
+    assert_eq!(error.code, "stock_unavailable");
+    assert!(error.message.contains("http://127.0.0.1:9/videos/search"), "{}", error.message);
+}
+
+#[tokio::test]
+async fn e2e_make_that_is_interrupted_leaves_nothing_unfinished() {
+    let data = tempfile::tempdir().expect("temporary folder");
+    // Waits for a provider that is away, again and again.
+    let away = "stock.pexels={base_url='http://127.0.0.1:9', api_key_env='X'}";
+    let mut child = make(&data, &[away, "jobs.max_attempts=50"]);
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let job = short(&json!({ "stop_at": "materials" })).to_string();
+    stdin.write_all(job.as_bytes()).await.expect("written");
+    drop(stdin);
+    let jobs = data.path().join("jobs");
+    while !jobs.is_dir() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("a process");
+    kill_process(pid, Signal::INT).expect("it is there");
+    let output = child.wait_with_output().await.expect("an end");
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+}

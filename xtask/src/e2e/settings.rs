@@ -1,0 +1,80 @@
+//! Settings of the pipeline whose effect is seen from outside.
+
+use protocol::{JobState, JobStatus, Stage, TimingSource, Weights};
+use serde_json::{Value, json};
+
+use super::{World, short};
+
+async fn run(behaviour: &str, set: &[&str], changes: &Value) -> JobStatus {
+    let set = [&["jobs.max_attempts=1"], set].concat();
+    let world = World::start(behaviour, &set).await;
+    let status = world.run(short(changes)).await;
+    world.stop().await;
+    status
+}
+
+/// A voice that tells no times: the next rung of the timing ladder is taken.
+fn spoken() -> Value {
+    json!({"voice_name": "openai:alloy", "stop_at": "subtitles", "video_script": "A quiet cup."})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e2e_fixture_weights_time_no_subtitle_unless_asked_to() {
+    let timing = |status: &JobStatus| {
+        let outcome = status.outcome.as_ref().unwrap_or_else(|| panic!("{:?}", status.error));
+        outcome.subtitles.as_ref().expect("subtitles").timing
+    };
+    let by_default = run("", &[], &spoken()).await;
+    assert_eq!(timing(&by_default), TimingSource::Proportional);
+    let models = by_default.outcome.expect("an outcome").models;
+    assert_eq!(models, [], "no model had a part in it");
+
+    let trusted =
+        run("", &["models.trust_fixture_weights=true", "models.threads=1"], &spoken()).await;
+    assert_eq!(timing(&trusted), TimingSource::Whisper);
+    let models = trusted.outcome.expect("an outcome").models;
+    let named: Vec<_> = models.iter().map(|model| (model.name.as_str(), model.weights)).collect();
+    assert_eq!(named, [("whisper", Weights::Fixture)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e2e_real_minilm_chooses_and_without_models_terms_do() {
+    let job = json!({"stop_at": "selection"});
+    let chosen = run("", &[], &job).await.outcome.expect("an outcome");
+    assert!(chosen.clips.iter().all(|clip| clip.score.is_some()), "{:?}", chosen.clips);
+    let named: Vec<_> =
+        chosen.models.iter().map(|model| (model.name.as_str(), model.weights)).collect();
+    assert_eq!(named, [("minilm", Weights::Real)]);
+
+    let without = run("", &["models.dir='/nowhere'"], &job).await.outcome.expect("an outcome");
+    assert!(without.clips.iter().all(|clip| clip.score.is_none()), "{:?}", without.clips);
+    assert_eq!(without.models, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e2e_limits_are_kept() {
+    let large = run("", &["downloads.max_clip_bytes=1000"], &json!({"stop_at": "materials"})).await;
+    let error = large.error.expect("every clip is larger");
+    assert_eq!((error.stage, error.code.as_str()), (Some(Stage::Materials), "clips_unusable"));
+
+    let stalled = "[[chat.faults]]\nkind = 'stall'\nfirst = 1\n";
+    let job = json!({"video_terms": null, "stop_at": "terms"});
+    let status = run(stalled, &["llm.timeout_s=1.0"], &job).await;
+    assert_eq!(status.state, JobState::Succeeded, "{:?}", status.error);
+
+    let stalled = "[[speech.faults]]\nkind = 'stall'\n";
+    let status = run(stalled, &["speech.timeout_s=1.0"], &spoken()).await;
+    let error = status.error.expect("the server says nothing");
+    assert_eq!((error.stage, error.code.as_str()), (Some(Stage::Narration), "speech_unavailable"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e2e_too_few_clips_are_filled_up_with_others() {
+    let job = json!({
+        "video_script": "A good day begins with a quiet cup of coffee. ".repeat(6),
+        "video_terms": ["coffee"],
+        "stop_at": "selection",
+    });
+    let outcome = run("", &[], &job).await.outcome.expect("an outcome");
+    assert!(outcome.clips_available > 2, "one clip shows coffee: {}", outcome.clips_available);
+}
