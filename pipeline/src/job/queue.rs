@@ -197,18 +197,23 @@ impl Shared {
             },
         };
         self.running().remove(&claim.id);
-        if let Err(error) = self.write_down(&claim, ending).await {
+        while let Err(error) = self.write_down(&claim, &ending).await {
+            // A full disk or a busy database: until it is written down, the job counts as running.
             tracing::error!(job = claim.id, %error, "cannot write down how a job ended");
+            if self.stop.is_cancelled() {
+                return; // the next start finds it running, and takes it back
+            }
+            tokio::time::sleep(DATABASE_PAUSE).await;
         }
     }
 
-    async fn write_down(&self, claim: &Claim, ending: Ending) -> Result<(), StoreError> {
+    async fn write_down(&self, claim: &Claim, ending: &Ending) -> Result<(), StoreError> {
         let (state, ended) = match ending {
             Ending::Done(outcome) => {
-                (JobState::Succeeded, self.store.succeed(claim, &outcome).await?)
+                (JobState::Succeeded, self.store.succeed(claim, outcome).await?)
             }
             Ending::Cancelled => (JobState::Cancelled, self.store.cancelled(claim).await?),
-            Ending::HandedBack => return self.store.requeue(claim, 0, false).await,
+            Ending::HandedBack => return self.store.hand_back(claim).await,
             Ending::Failed(Failure { error, .. })
                 if error.transient && claim.attempt < claim.max_attempts =>
             {
@@ -216,13 +221,17 @@ impl Shared {
                 tracing::warn!(job = claim.id, attempt = claim.attempt, %error, ?pause, "trying again");
                 metrics::counter!("reelbench_job_retries_total").increment(1);
                 let due = now_us() + u64::try_from(pause.as_micros()).unwrap_or(u64::MAX / 2);
-                self.store.requeue(claim, due, true).await?;
+                let is_cancelled = self.store.requeue(claim, due).await?;
                 self.wake.notify_one();
-                return Ok(());
+                (JobState::Cancelled, is_cancelled)
             }
             Ending::Failed(Failure { stage, error }) => {
                 tracing::warn!(job = claim.id, attempt = claim.attempt, %error, "failed");
-                let error = JobError { code: error.code.to_owned(), stage, message: error.message };
+                let error = JobError {
+                    code: error.code.to_owned(),
+                    stage: *stage,
+                    message: error.message.clone(),
+                };
                 (JobState::Failed, self.store.fail(claim, &error).await?)
             }
         };

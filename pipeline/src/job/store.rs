@@ -17,7 +17,7 @@ use sqlx::{Row, SqlitePool};
 
 pub use self::claim::Claim;
 pub use self::view::Counts;
-use super::now_us;
+use super::{JobFolder, now_us};
 
 /// Jobs on disk.
 #[derive(Debug)]
@@ -108,11 +108,19 @@ impl Store {
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
         sqlx::migrate!().run(&pool).await?;
         let store = Self { pool, _lock: lock };
-        store.take_back_orphans().await?;
+        store.take_back_orphans(data_dir).await?;
         Ok(store)
     }
 
-    async fn take_back_orphans(&self) -> Result<(), StoreError> {
+    async fn take_back_orphans(&self, data_dir: &Path) -> Result<(), StoreError> {
+        let orphans: Vec<String> =
+            sqlx::query_scalar("SELECT id FROM jobs WHERE state = 'running'")
+                .fetch_all(&self.pool)
+                .await?;
+        for id in &orphans {
+            // Opening a folder removes what its worker left unfinished, whatever comes next.
+            JobFolder::open(data_dir, id)?;
+        }
         let lost = JobError {
             code: "worker_died".to_owned(),
             stage: None,

@@ -144,6 +144,14 @@ async fn what_runs_when_the_service_stops_is_done_after_the_next_start() {
     let store = open(folder.path()).await;
     let status = store.status(&id).await.expect("answer").expect("known");
     assert_eq!((status.state, status.attempt), (JobState::Queued, 0), "the attempt does not count");
+    let queue = Queue::start(store, told.clone(), limits(1));
+    while told.log.lock().unwrap().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert_eq!(*told.log.lock().unwrap(), ["wait#1", "wait#1"]);
+    queue.cancel(&id).await.expect("answer");
+    check_end(&ended(&queue, &id).await, JobState::Cancelled, 1, None);
+    queue.stop().await;
 }
 
 #[tokio::test]

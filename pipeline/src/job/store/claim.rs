@@ -39,13 +39,35 @@ impl Store {
         .await?;
         let Some(row) = row else { return Ok(None) };
         let id: String = row.try_get("id")?;
-        Ok(Some(Claim {
-            spec: document(&id, "spec", row.try_get("spec")?)?,
-            attempt: row.try_get("attempt")?,
-            max_attempts: row.try_get("max_attempts")?,
-            epoch: row.try_get("epoch")?,
-            id,
-        }))
+        match document(&id, "spec", row.try_get("spec")?) {
+            Ok(spec) => Ok(Some(Claim {
+                spec,
+                attempt: row.try_get("attempt")?,
+                max_attempts: row.try_get("max_attempts")?,
+                epoch: row.try_get("epoch")?,
+                id,
+            })),
+            // Written by another version: no worker could ever do it.
+            Err(error) => {
+                self.give_up(&id, &error).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn give_up(&self, id: &str, error: &StoreError) -> Result<(), StoreError> {
+        let error = JobError {
+            code: "spec_unreadable".to_owned(),
+            stage: None,
+            message: error.to_string(),
+        };
+        sqlx::query("UPDATE jobs SET state = 'failed', error = ?, finished_us = ? WHERE id = ?")
+            .bind(json(&error))
+            .bind(instant(now_us()))
+            .bind(id)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 
     /// When the next waiting job may be claimed, where one waits for its time.
@@ -69,7 +91,8 @@ impl Store {
     pub async fn stage_started(&self, claim: &Claim, stage: Stage) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO stage_times (job, attempt, stage, started_us)
-             SELECT id, attempt, ?, ? FROM jobs WHERE id = ? AND epoch = ? AND state = 'running'",
+             SELECT id, attempt, ?, ? FROM jobs WHERE id = ? AND epoch = ? AND state = 'running'
+             ON CONFLICT DO UPDATE SET started_us = excluded.started_us, finished_us = NULL",
         )
         .bind(stage.as_str())
         .bind(instant(now_us()))
@@ -87,12 +110,14 @@ impl Store {
     /// [`StoreError`].
     pub async fn stage_finished(&self, claim: &Claim, stage: Stage) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE stage_times SET finished_us = ? WHERE job = ? AND attempt = ? AND stage = ?",
+            "UPDATE stage_times SET finished_us = ?1 WHERE job = ?2 AND attempt = ?3 AND stage = ?4
+             AND EXISTS (SELECT 1 FROM jobs WHERE id = ?2 AND epoch = ?5 AND state = 'running')",
         )
         .bind(instant(now_us()))
         .bind(&claim.id)
         .bind(claim.attempt)
         .bind(stage.as_str())
+        .bind(claim.epoch)
         .execute(&self.pool)
         .await?;
         Ok(())
@@ -147,28 +172,54 @@ impl Store {
         Ok(ended.rows_affected() == 1)
     }
 
-    /// Lets a job wait again, from `not_before_us` on. `counted`: whether this attempt counts; one that
-    /// ended because the service stops does not.
+    /// Lets a job wait again, from `not_before_us` on; this attempt counts. One that was asked to end
+    /// meanwhile ends: true.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn requeue(
-        &self,
-        claim: &Claim,
-        not_before_us: u64,
-        counted: bool,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE jobs SET state = 'queued', not_before_us = ?, attempt = attempt - ?
-             WHERE id = ? AND epoch = ? AND state = 'running'",
+    pub async fn requeue(&self, claim: &Claim, not_before_us: u64) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "UPDATE jobs SET not_before_us = ?1,
+                    state = CASE cancel_requested WHEN 1 THEN 'cancelled' ELSE 'queued' END,
+                    finished_us = CASE cancel_requested WHEN 1 THEN ?2 END
+             WHERE id = ?3 AND epoch = ?4 AND state = 'running' RETURNING cancel_requested",
         )
         .bind(instant(not_before_us))
-        .bind(i64::from(!counted))
+        .bind(instant(now_us()))
         .bind(&claim.id)
         .bind(claim.epoch)
-        .execute(&self.pool)
+        .fetch_optional(&self.pool)
         .await?;
+        Ok(row.map_or(Ok(false), |row| row.try_get("cancel_requested"))?)
+    }
+
+    /// Gives a job back because the service stops: as if this attempt had not been, but for the stages
+    /// that have ended.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn hand_back(&self, claim: &Claim) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let given = sqlx::query(
+            "UPDATE jobs SET state = 'queued', attempt = attempt - 1
+             WHERE id = ? AND epoch = ? AND state = 'running'",
+        )
+        .bind(&claim.id)
+        .bind(claim.epoch)
+        .execute(&mut *transaction)
+        .await?;
+        if given.rows_affected() == 1 {
+            sqlx::query(
+                "DELETE FROM stage_times WHERE job = ? AND attempt = ? AND finished_us IS NULL",
+            )
+            .bind(&claim.id)
+            .bind(claim.attempt)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
         Ok(())
     }
 }

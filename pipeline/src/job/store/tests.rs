@@ -77,7 +77,8 @@ async fn a_job_ends_once() {
     let late = JobError { code: "late".to_owned(), stage: None, message: String::new() };
     assert!(!store.fail(&claim, &late).await.expect("answer"));
     assert!(!store.cancelled(&claim).await.expect("answer"));
-    store.requeue(&claim, 0, true).await.expect("no effect");
+    assert!(!store.requeue(&claim, 0).await.expect("no effect"));
+    store.hand_back(&claim).await.expect("no effect");
     assert_eq!(state(&store, &id).await, (JobState::Succeeded, 1));
 }
 
@@ -88,7 +89,7 @@ async fn a_job_that_waits_for_its_time_is_not_claimed_before() {
     submit(&store, "sea", Priority::Normal).await;
     let claimed = claim(&store).await.expect("a job");
     let due = now_us() + 3_600_000_000;
-    store.requeue(&claimed, due, true).await.expect("written");
+    store.requeue(&claimed, due).await.expect("written");
     assert!(claim(&store).await.is_none());
     assert_eq!(store.next_due_us().await.expect("answer"), Some(due));
 }
@@ -109,4 +110,60 @@ async fn progress_is_the_share_of_stages_that_ended() {
     assert!((status.progress - 2.0 / 3.0).abs() < 1e-9, "{}", status.progress);
     let begun: Vec<Stage> = status.stages.iter().map(|time| time.stage).collect();
     assert_eq!(begun, [Stage::Script, Stage::Narration, Stage::Subtitles]);
+}
+
+#[tokio::test]
+async fn an_attempt_that_was_handed_back_can_be_made_again() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let store = Store::open(folder.path()).await.expect("a database");
+    let id = submit(&store, "sea", Priority::Normal).await;
+    let first = claim(&store).await.expect("a job");
+    store.stage_started(&first, Stage::Script).await.expect("written");
+    store.stage_finished(&first, Stage::Script).await.expect("written");
+    store.stage_started(&first, Stage::Render).await.expect("written");
+    store.hand_back(&first).await.expect("written");
+    assert_eq!(state(&store, &id).await, (JobState::Queued, 0));
+
+    let second = claim(&store).await.expect("the job again");
+    assert_eq!(second.attempt, 1);
+    store.stage_finished(&first, Stage::Render).await.expect("fenced");
+    for _ in 0..2 {
+        // Its result may be lost while its time is not: then it is run again.
+        store.stage_started(&second, Stage::Render).await.expect("written");
+    }
+    let status = store.status(&id).await.expect("answer").expect("known");
+    let stages: Vec<_> =
+        status.stages.iter().map(|time| (time.stage, time.finished_us.is_some())).collect();
+    assert_eq!(stages, [(Stage::Script, true), (Stage::Render, false)]);
+}
+
+#[tokio::test]
+async fn a_wish_to_cancel_is_kept_when_an_attempt_fails_first() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let store = Store::open(folder.path()).await.expect("a database");
+    let id = submit(&store, "sea", Priority::Normal).await;
+    let claimed = claim(&store).await.expect("a job");
+    assert_eq!(store.cancel(&id).await.expect("answer"), CancelAnswer::Requested);
+    assert!(store.requeue(&claimed, 0).await.expect("answer"), "it ends here");
+    assert_eq!(state(&store, &id).await, (JobState::Cancelled, 1));
+}
+
+#[tokio::test]
+async fn a_job_of_another_version_fails_by_name() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let store = Store::open(folder.path()).await.expect("a database");
+    let id = submit(&store, "sea", Priority::Normal).await;
+    sqlx::query("UPDATE jobs SET spec = '{\"colour\": 1}'")
+        .execute(&store.pool)
+        .await
+        .expect("written");
+    let refused = store.claim().await.expect_err("unreadable").to_string();
+    assert!(refused.contains(&id) && refused.contains("unknown field `colour`"), "{refused}");
+    assert!(claim(&store).await.is_none());
+    let row: (String, String) = sqlx::query_as("SELECT state, error FROM jobs")
+        .fetch_one(&store.pool)
+        .await
+        .expect("a row");
+    assert_eq!(row.0, "failed");
+    assert!(row.1.contains("spec_unreadable"), "{}", row.1);
 }
