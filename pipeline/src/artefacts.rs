@@ -4,10 +4,48 @@
 //! Lengths and instants within media are whole milliseconds (`…_ms`). Paths are relative to the job
 //! folder unless a field says otherwise.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use protocol::{RejectedClip, TimingSource, VideoInfo};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+/// Result of a stage: a document, and the files that it speaks of.
+pub trait Artefact: Serialize + DeserializeOwned {
+    /// Files without which the document is worth nothing; relative to the job folder or absolute.
+    fn files(&self) -> Vec<&Path> {
+        Vec::new()
+    }
+}
+
+impl Artefact for Script {}
+impl Artefact for SearchTerms {}
+impl Artefact for Selection {}
+impl Artefact for Published {}
+
+impl Artefact for Narration {
+    fn files(&self) -> Vec<&Path> {
+        vec![Path::new(&self.file)]
+    }
+}
+
+impl Artefact for Materials {
+    fn files(&self) -> Vec<&Path> {
+        self.clips.iter().map(|clip| clip.path.as_path()).collect()
+    }
+}
+
+impl Artefact for Subtitles {
+    fn files(&self) -> Vec<&Path> {
+        vec![Path::new(&self.srt), Path::new(&self.ass)]
+    }
+}
+
+impl Artefact for Rendered {
+    fn files(&self) -> Vec<&Path> {
+        vec![Path::new(&self.video.file)]
+    }
+}
 
 /// Result of `script`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,8 +137,6 @@ pub struct Materials {
     pub clips: Vec<Clip>,
     /// What was downloaded and cannot be used.
     pub rejected: Vec<RejectedClip>,
-    /// Bytes that were downloaded beyond what the narration needs.
-    pub surplus_bytes: u64,
 }
 
 /// A piece of a clip on screen.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fetch::{Fetcher, Policy};
+use protocol::Weights;
 
 use crate::captions::fonts::Fonts;
 use crate::media::{self, Encoder};
@@ -60,6 +61,18 @@ impl Parts {
             publisher: Publisher::new(&settings.publish)?,
             settings,
         })
+    }
+}
+
+impl Parts {
+    /// Whether the model may decide anything: its weights were trained, or fixture weights are trusted
+    /// by the settings.
+    pub fn trusts(&self, model: &str) -> bool {
+        match self.models.weights(model) {
+            Some(Weights::Real) => true,
+            Some(Weights::Fixture) => self.settings.models.trust_fixture_weights,
+            None => false,
+        }
     }
 }
 

@@ -19,6 +19,8 @@ use crate::settings::Settings;
 
 /// Time that open connections have to end when the service stops.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+/// How often the metrics are tidied.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 /// Upper bounds of the histogram of stage times, in seconds.
 const STAGE_BUCKETS: [f64; 12] =
     [0.01, 0.03, 0.1, 0.3, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 180.0, 600.0];
@@ -44,6 +46,7 @@ impl Service {
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &STAGE_BUCKETS)?
             .install_recorder()
             .context("cannot start the metrics")?;
+        tokio::spawn(keep_metrics_small(metrics.clone()));
         let store = Arc::new(Store::open(&settings.data_dir).await?);
         let parts = Arc::new(Parts::build(settings.clone()).await?);
         let models = Arc::clone(&parts.models);
@@ -101,6 +104,15 @@ impl Service {
         };
         self.queue.stop().await;
         Ok(status)
+    }
+}
+
+/// Without it the samples of histograms would be kept until somebody looks at `/metrics`.
+async fn keep_metrics_small(metrics: PrometheusHandle) {
+    let mut ticks = tokio::time::interval(METRICS_UPKEEP);
+    loop {
+        ticks.tick().await;
+        metrics.run_upkeep();
     }
 }
 

@@ -104,6 +104,14 @@ impl JobSpec {
     }
 }
 
+impl JobSpec {
+    /// Longest time one clip is shown, in milliseconds.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+    pub fn longest_shot_ms(&self) -> u64 {
+        (self.video_clip_duration * 1000.0) as u64
+    }
+}
+
 /// Search terms as one string separated by commas (also `，`), or as a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]

@@ -7,12 +7,12 @@
 //!   *.part.*  .*          not finished yet; gone after every ending
 //! ```
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use protocol::Stage;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+
+use crate::artefacts::Artefact;
 
 /// The folder of one job.
 #[derive(Clone, Debug)]
@@ -62,13 +62,19 @@ impl JobFolder {
         Ok(())
     }
 
-    /// The result of `stage`, where an attempt has ended it. One that cannot be read counts as not
-    /// there: the stage is run again.
-    pub fn result<T: DeserializeOwned>(&self, stage: Stage) -> Option<T> {
+    /// The result of `stage`, where an attempt has ended it. One that cannot be read, or whose files
+    /// are gone, counts as not there: the stage is run again.
+    pub fn result<T: Artefact>(&self, stage: Stage) -> Option<T> {
         let text = fs_err::read(self.result_path(stage)).ok()?;
-        serde_json::from_slice(&text)
+        let result: T = serde_json::from_slice(&text)
             .inspect_err(|error| tracing::warn!(%stage, %error, "unreadable result, running again"))
-            .ok()
+            .ok()?;
+        let gone = result.files().into_iter().find(|file| !self.root.join(file).is_file());
+        if let Some(file) = gone {
+            tracing::warn!(%stage, file = %file.display(), "a file is gone, running again");
+            return None;
+        }
+        Some(result)
     }
 
     /// Writes the result of `stage`: all of it or none.
@@ -76,10 +82,22 @@ impl JobFolder {
     /// # Errors
     ///
     /// The file system's, naming the path.
-    pub fn write_result<T: Serialize>(&self, stage: Stage, result: &T) -> io::Result<()> {
-        let path = self.result_path(stage);
-        let mut file = tempfile::NamedTempFile::new_in(self.root.join("stages"))?;
-        serde_json::to_writer_pretty(&mut file, result)?;
+    pub fn write_result<T: Artefact>(&self, stage: Stage, result: &T) -> io::Result<()> {
+        self.write(&format!("stages/{stage}.json"), &serde_json::to_vec_pretty(result)?)
+    }
+
+    /// Writes a file of the job: all of it or none.
+    ///
+    /// # Errors
+    ///
+    /// The file system's, naming the path.
+    pub fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        let path = self.root.join(name);
+        let mut builder = tempfile::Builder::new();
+        // Readable as every other file is, not by its owner alone; the umask still applies.
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(path.parent().unwrap_or(&self.root))?;
+        file.write_all(content)?;
         file.as_file().sync_all()?;
         file.persist(path)?;
         Ok(())
@@ -100,7 +118,7 @@ fn remove_if_there(removed: io::Result<()>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artefacts::Script;
+    use crate::artefacts::{Narration, Script};
 
     #[test]
     fn an_opened_folder_keeps_results_and_drops_what_is_unfinished() {
@@ -119,5 +137,21 @@ mod tests {
         let left = |name| folder.file(name).exists();
         assert!(!left(".narration-1.wav") && !left("video.part.mp4") && !left("stages/.tmpAbc"));
         assert!(left("video.mp4"));
+    }
+
+    #[test]
+    fn a_result_without_its_file_is_none() {
+        let data = tempfile::tempdir().expect("temporary folder");
+        let folder = JobFolder::open(data.path(), "a").expect("made");
+        let narration = Narration {
+            file: "narration.wav".to_owned(),
+            duration_ms: 1,
+            engine: "espeak:vi".to_owned(),
+            words: None,
+        };
+        folder.write_result(Stage::Narration, &narration).expect("written");
+        assert_eq!(folder.result::<Narration>(Stage::Narration), None);
+        folder.write("narration.wav", b"RIFF").expect("written");
+        assert_eq!(folder.result(Stage::Narration), Some(narration));
     }
 }

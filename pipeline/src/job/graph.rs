@@ -16,14 +16,12 @@ use std::time::Instant;
 
 use futures::future::BoxFuture;
 use protocol::{Outcome, Stage};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use super::outcome::Made;
 use super::queue::{Failure, Work};
 use super::{Claim, JobFolder, Store};
-use crate::artefacts::{Narration, Script};
+use crate::artefacts::{Artefact, Narration, Script};
 use crate::error::StageError;
 use crate::parts::Parts;
 use crate::stages;
@@ -90,9 +88,9 @@ async fn run(parts: &Parts, store: &Store, claim: &Claim) -> Result<Outcome, Fai
         let work = stages::selection::run(parts, spec, &made.script, narration, materials);
         let selection = stages.run(Stage::Selection, work).await?;
         if let (true, Some(subtitles)) = (wanted(Stage::Render), &made.subtitles) {
-            let work = stages::render::run(
-                parts, claim, narration, materials, &selection, subtitles, &folder,
-            );
+            let inputs =
+                stages::render::Inputs { narration, materials, selection: &selection, subtitles };
+            let work = stages::render::run(parts, &claim.id, spec, &inputs, &folder);
             made.rendered = Some(stages.run(Stage::Render, work).await?);
         }
         made.selection = Some(selection);
@@ -113,7 +111,7 @@ struct Stages<'a> {
 }
 
 impl Stages<'_> {
-    async fn run<T: Serialize + DeserializeOwned>(
+    async fn run<T: Artefact>(
         &self,
         stage: Stage,
         work: impl Future<Output = Result<T, StageError>>,

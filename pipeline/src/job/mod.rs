@@ -19,3 +19,8 @@ pub use store::{CancelAnswer, Claim, Counts, Store, StoreError, SubmitError};
 pub fn now_us() -> u64 {
     jiff::Timestamp::now().as_microsecond().try_into().unwrap_or(0)
 }
+
+/// Where the service gives out a file of a job, relative to it.
+pub fn file_url(id: &str, name: &str) -> String {
+    format!("/api/v1/jobs/{id}/files/{name}")
+}

@@ -3,6 +3,8 @@
 use protocol::{BgmType, FieldError, JobSpec};
 use serde_json::{Map, Value};
 
+use crate::speech::voice_for;
+
 /// Longest script, in characters. Ten minutes of speech are about 10,000.
 pub const MAX_SCRIPT_CHARS: usize = 50_000;
 const MAX_SUBJECT_CHARS: usize = 1_000;
@@ -33,18 +35,13 @@ pub fn parse(document: &[u8]) -> Result<JobSpec, Refusal> {
         return Err(Refusal::Syntax("expected a JSON object with the fields of a job".to_owned()));
     };
     let mut errors = wrong_fields(&fields);
-    if errors.is_empty() {
-        match serde_json::from_value::<JobSpec>(Value::Object(fields)) {
-            Ok(spec) => {
-                errors = out_of_range(&spec);
-                if errors.is_empty() {
-                    return Ok(spec);
-                }
-            }
-            Err(error) => return Err(Refusal::Syntax(error.to_string())),
-        }
-    }
-    Err(Refusal::Fields(errors))
+    let wrong: Vec<String> = errors.iter().map(|error| error.field.clone()).collect();
+    let mut right = fields;
+    right.retain(|field, _| !wrong.contains(field));
+    let spec: JobSpec = serde_json::from_value(Value::Object(right))
+        .map_err(|error| Refusal::Syntax(error.to_string()))?;
+    errors.extend(out_of_range(&spec).into_iter().filter(|error| !wrong.contains(&error.field)));
+    if errors.is_empty() { Ok(spec) } else { Err(Refusal::Fields(errors)) }
 }
 
 /// Names and types, field by field: serde alone would stop at the first.
@@ -114,6 +111,10 @@ fn out_of_range(spec: &JobSpec) -> Vec<FieldError> {
     {
         errors.check(field, colour, is_colour(colour), || "a colour as #RRGGBB".to_owned());
     }
+    let voice = voice_for(&spec.voice_name, &spec.video_language, &spec.video_script);
+    errors.check("voice_name", &spec.voice_name, voice.is_ok(), || {
+        "empty, espeak:<voice> or openai:<voice>".to_owned()
+    });
     let named = spec.bgm_type != BgmType::Custom || is_file_name(&spec.bgm_file);
     errors.check("bgm_file", &spec.bgm_file, named, || {
         "the name of a file in the music folder, without a path".to_owned()
@@ -186,6 +187,7 @@ mod tests {
                 ("n_threads", "invalid type: string \"two\""),
                 ("video_aspect", "unknown variant `4:3`, expected one of `9:16`"),
                 ("video_subjekt", "one of the fields "),
+                ("video_subject", "not empty, or a video_script"),
             ],
         );
         check_refused("{}", &[("video_subject", "not empty, or a video_script")]);
@@ -196,6 +198,10 @@ mod tests {
                 ("voice_rate", "0.5 to 2"),
                 ("stroke_color", "a colour as #RRGGBB"),
             ],
+        );
+        check_refused(
+            r#"{"video_subject": "sea", "voice_name": "azure:vi", "n_threads": 0}"#,
+            &[("n_threads", "1 to 64"), ("voice_name", "empty, espeak:<voice> or openai:<voice>")],
         );
         check_refused(
             r#"{"video_script": "…!?"}"#,

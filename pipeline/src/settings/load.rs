@@ -6,6 +6,9 @@ use toml::{Table, Value};
 
 use super::Settings;
 
+/// Nothing is waited for longer.
+const MAX_WAIT_S: f64 = 86_400.0;
+
 /// Settings that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -107,6 +110,18 @@ fn validate(settings: &Settings) -> Result<(), SettingsError> {
             });
         }
     }
+    let waits = [
+        ("jobs.retry_after_s", settings.jobs.retry_after_s),
+        ("llm.timeout_s", settings.llm.timeout_s),
+        ("speech.timeout_s", settings.speech.timeout_s),
+        ("downloads.stall_s", settings.downloads.stall_s),
+    ];
+    for (key, value) in waits {
+        if !(value > 0.0 && value <= MAX_WAIT_S) {
+            let (value, expected) = (value.to_string(), "seconds above 0, up to a day");
+            return Err(SettingsError::OutOfRange { key, value, expected });
+        }
+    }
     Ok(())
 }
 
@@ -133,6 +148,9 @@ mod tests {
         check_refused("optimized", &["downloads.concurrency=0"], "expected a nonzero usize");
         check_refused("optimized", &["similarity.batch=0"], "is 0, expected at least 1");
         check_refused("optimized", &["downloads.concurrency=many"], "invalid type");
+        check_refused("optimized", &["downloads.stall_s=-1.0"], "is -1, expected seconds above 0");
+        check_refused("optimized", &["llm.timeout_s=nan"], "is NaN, expected seconds above 0");
+        check_refused("optimized", &["jobs.retry_after_s=1e9"], "expected seconds above 0");
         check_refused("optimized", &["listen=here"], "invalid socket address");
     }
 

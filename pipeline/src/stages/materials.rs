@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use fetch::{Progress, Request};
+use fetch::{Progress, Request, Silent};
 use futures::StreamExt;
-use futures::future::join_all;
+use futures::stream::FuturesOrdered;
 use protocol::{JobSpec, RejectedClip};
 use tokio::sync::watch;
 use url::Url;
@@ -22,8 +21,10 @@ use crate::providers::stock::Candidate;
 const JOKER: &str = "nature";
 /// A clip shorter than this is a flicker.
 const MIN_CLIP_MS: u64 = 1_000;
-/// While the length of the narration is not known, this many times the estimate is downloaded.
+/// The estimate of the narration's length is rather too long: half a clip more is no harm.
 const ESTIMATE_MARGIN: f64 = 1.25;
+/// Terms that are searched for, whatever a language model gives.
+const MAX_TERMS: usize = 50;
 
 /// Runs the stage. `length` tells the narration's length in milliseconds when it is known.
 ///
@@ -36,35 +37,38 @@ pub async fn run(
     spec: &JobSpec,
     script: &Script,
     terms: &SearchTerms,
-    length: watch::Receiver<Option<u64>>,
+    mut length: watch::Receiver<Option<u64>>,
 ) -> Result<Materials, StageError> {
-    let estimate = estimated_ms(&script.text, spec.voice_rate) as f64 * ESTIMATE_MARGIN;
-    let offers = search(parts, spec, &terms.terms, estimate as u64).await?;
-    let bytes = Arc::new(Received::default());
-    let requests = offers.iter().map(request).collect::<Result<Vec<_>, _>>()?;
-    let progress: Arc<dyn Progress> = bytes.clone();
-    let concurrency = parts.settings.downloads.concurrency;
-    let mut downloads = parts.fetcher.fetch_all(requests, concurrency, &progress);
-
-    let longest_ms = (spec.video_clip_duration * 1000.0) as u64;
-    let mut found: Vec<(usize, Clip)> = Vec::new();
+    let estimate_ms = estimated_ms(&script.text, spec.voice_rate);
+    let offers = search(parts, spec, &terms.terms, estimate_ms).await?;
     let mut rejected = Vec::new();
-    while let Some((index, result)) = downloads.next().await {
-        let offer = &offers[index];
+    let (offers, requests) = requests(offers, &mut rejected);
+    let silent: Arc<dyn Progress> = Arc::new(Silent);
+    let concurrency = parts.settings.downloads.concurrency;
+    let mut downloads = parts.fetcher.fetch_all(requests, concurrency, &silent);
+
+    let mut found: Vec<(usize, Clip)> = Vec::new();
+    let mut is_length_open = true;
+    while covered_ms(&found, spec.longest_shot_ms()) < length.borrow().unwrap_or(estimate_ms) {
+        // Dropping `downloads` below ends what is still under way: the early stop.
+        let (index, result) = tokio::select! {
+            next = downloads.next() => match next {
+                Some(next) => next,
+                None => break,
+            },
+            // The narration is there, or never will be: what is needed is known better now.
+            changed = length.changed(), if is_length_open => {
+                is_length_open = changed.is_ok();
+                continue;
+            }
+        };
         let usable = match result {
-            Ok(blob) => usable(offer, &blob).await,
+            Ok(blob) => usable(&offers[index], &blob).await,
             Err(error) => Err(error.to_string()),
         };
         match usable {
             Ok(clip) => found.push((index, clip)),
-            Err(reason) => {
-                tracing::warn!(url = offer.candidate.url, reason, "clip is not used");
-                rejected.push(RejectedClip { url: offer.candidate.url.clone(), reason });
-            }
-        }
-        let needed_ms = length.borrow().unwrap_or(estimate as u64);
-        if covered_ms(&found, longest_ms) >= needed_ms {
-            break; // early stop: dropping the stream ends what is still under way
+            Err(reason) => rejected.push(reject(&offers[index], reason)),
         }
     }
     drop(downloads);
@@ -74,10 +78,8 @@ pub async fn run(
         return Err(StageError::transient("clips_unusable", reasons.join("; ")));
     }
     found.sort_by_key(|&(index, _)| index); // the order of the offers, not of the network
-    let clips: Vec<Clip> = found.into_iter().map(|(_, clip)| clip).collect();
-    let used_bytes: u64 = clips.iter().map(|clip| clip.bytes).sum();
-    let surplus_bytes = bytes.0.load(Ordering::Relaxed).saturating_sub(used_bytes);
-    Ok(Materials { clips, rejected, surplus_bytes })
+    let clips = found.into_iter().map(|(_, clip)| clip).collect();
+    Ok(Materials { clips, rejected })
 }
 
 /// A candidate and the term that found it.
@@ -99,7 +101,8 @@ async fn search(
     let failed = |error: ProviderError| {
         error.into_stage_error(["stock_unavailable", "stock_refused", "stock_bad_answer"])
     };
-    let answers = join_all(terms.iter().map(|term| search(term))).await;
+    let searches = FuturesOrdered::from_iter(terms.iter().take(MAX_TERMS).map(|term| search(term)));
+    let answers: Vec<_> = searches.collect().await;
     let mut by_term = Vec::new();
     let mut failure = None;
     for (term, answer) in terms.iter().zip(answers) {
@@ -160,16 +163,27 @@ fn round_robin(by_term: Vec<(String, Vec<Candidate>)>) -> Vec<Offer> {
     }
 }
 
-fn request(offer: &Offer) -> Result<Request, StageError> {
-    let candidate = &offer.candidate;
-    let url = Url::parse(&candidate.url).map_err(|error| {
-        let message = format!("{}: {:?} is no URL: {error}", candidate.page_url, candidate.url);
-        StageError::permanent("stock_bad_answer", message)
-    })?;
-    let mut request = Request::new(url, candidate.id.clone());
-    request.bytes = candidate.bytes;
-    request.remember = true; // a stock site never changes the file behind an address
-    Ok(request)
+/// What to download, for each offer that has a usable address.
+fn requests(offers: Vec<Offer>, rejected: &mut Vec<RejectedClip>) -> (Vec<Offer>, Vec<Request>) {
+    let mut pairs = Vec::new();
+    for offer in offers {
+        match Url::parse(&offer.candidate.url) {
+            Ok(url) => {
+                let mut request = Request::new(url, offer.candidate.id.clone());
+                request.bytes = offer.candidate.bytes;
+                request.remember = true; // a stock site never changes the file behind an address
+                pairs.push((offer, request));
+            }
+            Err(error) => rejected.push(reject(&offer, format!("no URL: {error}"))),
+        }
+    }
+    pairs.into_iter().unzip()
+}
+
+fn reject(offer: &Offer, reason: String) -> RejectedClip {
+    let url = offer.candidate.url.clone();
+    tracing::warn!(url, reason, "clip is not used");
+    RejectedClip { url, reason }
 }
 
 async fn usable(offer: &Offer, blob: &fetch::Blob) -> Result<Clip, String> {
@@ -197,25 +211,20 @@ fn covered_ms(found: &[(usize, Clip)], longest_ms: u64) -> u64 {
     found.iter().map(|(_, clip)| clip.media.video_ms.min(longest_ms)).sum()
 }
 
-/// How long a text takes to say: MoneyPrinterTurbo's rates, 2.7 words and 4.2 CJK characters a second.
+/// How long a text takes to say at most: MoneyPrinterTurbo's rates, 2.7 words and 4.2 CJK characters a
+/// second, and a margin.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "an estimate of a text of at most 50,000 characters"
+)]
 fn estimated_ms(text: &str, rate: f64) -> u64 {
     let is_cjk = |c: &char| matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}');
     let n_cjk = text.chars().filter(is_cjk).count() as f64;
     let n_words = text.split(|c: char| c.is_whitespace() || is_cjk(&c));
     let n_words = n_words.filter(|word| word.chars().any(char::is_alphanumeric)).count() as f64;
-    ((n_words / 2.7 + n_cjk / 4.2) / rate * 1000.0) as u64
-}
-
-/// Counts what arrives.
-#[derive(Debug, Default)]
-struct Received(AtomicU64);
-
-impl Progress for Received {
-    fn started(&self, _: &str, _: Option<u64>) {}
-    fn advanced(&self, _: &str, n: u64) {
-        self.0.fetch_add(n, Ordering::Relaxed);
-    }
-    fn finished(&self, _: &str, _: bool) {}
+    ((n_words / 2.7 + n_cjk / 4.2) / rate * ESTIMATE_MARGIN * 1000.0) as u64
 }
 
 #[cfg(test)]
@@ -256,6 +265,17 @@ mod tests {
         assert_eq!((filled.len(), last), (5, Some((JOKER, "e"))));
     }
 
+    #[test]
+    fn an_offer_without_an_address_is_rejected_and_the_others_stay() {
+        let mut offers =
+            round_robin(vec![("sea".to_owned(), candidates(&[("a", 9000), ("b", 9000)]))]);
+        offers[0].candidate.url = "not an address".to_owned();
+        let mut rejected = Vec::new();
+        let (offers, requests) = requests(offers, &mut rejected);
+        assert_eq!((offers[0].candidate.id.as_str(), requests.len()), ("b", 1));
+        assert_eq!(rejected[0].reason, "no URL: relative URL without a base");
+    }
+
     #[track_caller]
     fn check_estimate(text: &str, rate: f64, expected_ms: u64) {
         assert_eq!(estimated_ms(text, rate), expected_ms, "{text:?} at {rate}");
@@ -264,8 +284,8 @@ mod tests {
     #[test]
     fn speech_is_estimated_from_words_and_characters() {
         check_estimate("", 1.0, 0);
-        check_estimate("One two three — four five, six seven eight nine.", 1.0, 3333);
-        check_estimate("One two three — four five, six seven eight nine.", 2.0, 1666);
-        check_estimate("夜の海夜の海夜の海夜の海夜の海夜の海夜の海", 1.0, 5000);
+        check_estimate("One two three — four five, six seven eight nine.", 1.0, 4166);
+        check_estimate("One two three — four five, six seven eight nine.", 2.0, 2083);
+        check_estimate("夜の海夜の海夜の海夜の海夜の海夜の海夜の海", 1.0, 6250);
     }
 }

@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::artefacts::Published;
 use crate::error::StageError;
-use crate::job::JobFolder;
+use crate::job::{self, JobFolder};
 use crate::parts::Parts;
 use crate::settings;
 
@@ -66,7 +66,7 @@ pub async fn run(
     files: &[String],
 ) -> Result<Published, StageError> {
     let Some(publisher) = &parts.publisher else {
-        let urls = files.iter().map(|file| format!("/api/v1/jobs/{id}/files/{file}")).collect();
+        let urls = files.iter().map(|file| job::file_url(id, file)).collect();
         return Ok(Published { urls });
     };
     let mut uploads = FuturesOrdered::new();
@@ -86,14 +86,24 @@ impl Publisher {
         let target = self.prefix.clone().join(id).join(file);
         let url = format!("s3://{}/{target}", self.bucket);
         let uploaded = upload(&*self.store, folder, file, &target).await;
-        uploaded.map_err(|error| {
-            StageError::transient("publish_failed", format!("{url}: {error:#}"))
+        uploaded.map_err(|error| StageError {
+            code: "publish_failed",
+            message: format!("{url}: {error:#}"),
+            transient: !is_refusal(&error),
         })?;
         Ok(url)
     }
 }
 
-/// One file in parts: memory does not grow with its size, and half a file is never seen.
+/// Whether the store will say no again.
+fn is_refusal(error: &anyhow::Error) -> bool {
+    use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
+    let error = error.downcast_ref::<object_store::Error>();
+    matches!(error, Some(NotFound { .. } | PermissionDenied { .. } | Unauthenticated { .. }))
+}
+
+/// One file in parts: memory does not grow with its size, and half a file is never seen. After an error
+/// the parts that arrived are taken back.
 async fn upload(
     store: &dyn ObjectStore,
     folder: &JobFolder,
@@ -103,15 +113,24 @@ async fn upload(
     let mut source = fs_err::tokio::File::open(folder.file(file)).await?;
     let mut sink =
         WriteMultipart::new_with_chunk_size(store.put_multipart(target).await?, PART_BYTES);
+    match send(&mut source, &mut sink).await {
+        Ok(()) => Ok(sink.finish().await.map(drop)?),
+        Err(error) => {
+            // The first error is the one to tell.
+            let _ = sink.abort().await;
+            Err(error)
+        }
+    }
+}
+
+async fn send(source: &mut fs_err::tokio::File, sink: &mut WriteMultipart) -> anyhow::Result<()> {
     let mut buffer = vec![0; 1 << 20];
     loop {
         let n_bytes = source.read(&mut buffer).await?;
         if n_bytes == 0 {
-            break;
+            return Ok(());
         }
         sink.wait_for_capacity(PARTS_IN_FLIGHT).await?;
         sink.write(&buffer[..n_bytes]);
     }
-    sink.finish().await?;
-    Ok(())
 }

@@ -6,8 +6,8 @@ use protocol::{BgmType, JobSpec, VideoInfo};
 
 use crate::artefacts::{Materials, Narration, Rendered, Selection, Subtitles};
 use crate::error::StageError;
-use crate::job::{Claim, JobFolder};
-use crate::media::{self, BurnIn, Encoding, Music, Render, RenderPlan, ShotInput};
+use crate::job::{self, JobFolder};
+use crate::media::{self, BurnIn, Encoding, MediaError, Music, Render, RenderPlan, ShotInput};
 use crate::parts::Parts;
 
 /// Name of the video in the job folder.
@@ -17,21 +17,32 @@ const FPS: u32 = 30;
 /// What ffmpeg is given as music.
 const TRACKS: [&str; 6] = ["mp3", "m4a", "aac", "wav", "flac", "ogg"];
 
-/// Runs the stage.
+/// What the stages before it made.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// The speech.
+    pub narration: &'a Narration,
+    /// The clips.
+    pub materials: &'a Materials,
+    /// Which of them is shown when.
+    pub selection: &'a Selection,
+    /// What is written over them.
+    pub subtitles: &'a Subtitles,
+}
+
+/// Runs the stage for the job `id`.
 ///
 /// # Errors
 ///
 /// `music_missing`, `render_failed`, `disk`.
 pub async fn run(
     parts: &Parts,
-    claim: &Claim,
-    narration: &Narration,
-    materials: &Materials,
-    selection: &Selection,
-    subtitles: &Subtitles,
+    id: &str,
+    spec: &JobSpec,
+    inputs: &Inputs<'_>,
     folder: &JobFolder,
 ) -> Result<Rendered, StageError> {
-    let spec = &claim.spec;
+    let Inputs { narration, materials, selection, subtitles } = *inputs;
     let plan = RenderPlan {
         size: spec.size(),
         fps: FPS,
@@ -51,13 +62,18 @@ pub async fn run(
         output: PathBuf::from(FILE),
     };
     let rendered = media::render(&plan, folder.path(), |_| ()).await;
-    let Render { media, encoder } =
-        rendered.map_err(|error| StageError::transient("render_failed", error))?;
+    let Render { media, encoder } = rendered.map_err(|error| StageError {
+        code: "render_failed",
+        message: error.to_string(),
+        // A process that was killed or a full disk may be gone at the next attempt; a plan or a
+        // clip that cannot be used stays so.
+        transient: matches!(error, MediaError::Process(_) | MediaError::Io(_)),
+    })?;
     let bytes = fs_err::metadata(folder.file(FILE)).map(|file| file.len());
     Ok(Rendered {
         video: VideoInfo {
             file: FILE.to_owned(),
-            url: format!("/api/v1/jobs/{}/files/{FILE}", claim.id),
+            url: job::file_url(id, FILE),
             bytes: bytes.map_err(|error| StageError::transient("disk", error))?,
             width: media.width,
             height: media.height,

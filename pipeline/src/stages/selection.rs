@@ -1,6 +1,6 @@
 //! `selection`: which clip is shown when.
 
-use protocol::{JobSpec, Weights};
+use protocol::JobSpec;
 
 use crate::artefacts::{Clip, Materials, Narration, Script, Selection};
 use crate::error::StageError;
@@ -26,7 +26,7 @@ pub async fn run(
     materials: &Materials,
 ) -> Result<Selection, StageError> {
     let segments = segments(narration.words.as_deref(), &script.text, narration.duration_ms);
-    let slots = plan_shots(narration.duration_ms, longest_ms(spec), &segments);
+    let slots = plan_shots(narration.duration_ms, spec.longest_shot_ms(), &segments);
     let scores = if language_of(&script.text) == MINILM_LANGUAGE {
         likeness(parts, &segments, &materials.clips).await?
     } else {
@@ -37,22 +37,12 @@ pub async fn run(
     Ok(Selection { shots: assign(&slots, &clips, scores.as_deref(), spec.seed) })
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 60 s")]
-fn longest_ms(spec: &JobSpec) -> u64 {
-    (spec.video_clip_duration * 1000.0) as u64
-}
-
 async fn likeness(
     parts: &Parts,
     segments: &[Segment],
     clips: &[Clip],
 ) -> Result<Option<Vec<Vec<f32>>>, StageError> {
-    let trusted = match parts.models.weights(MINILM) {
-        Some(Weights::Real) => true,
-        Some(Weights::Fixture) => parts.settings.models.trust_fixture_weights,
-        None => false,
-    };
-    if !trusted {
+    if !parts.trusts(MINILM) {
         tracing::warn!("no trained {MINILM} weights: clips follow in the order of their terms");
         return Ok(None);
     }

@@ -1,6 +1,6 @@
 //! `subtitles`: when each word is said, in cues, as SRT and as ASS.
 
-use protocol::{JobSpec, TimingSource, Weights};
+use protocol::{JobSpec, TimingSource};
 
 use crate::artefacts::{Narration, Script, Subtitles, TimedWord};
 use crate::captions::ass::{self, Colour, Style};
@@ -29,6 +29,9 @@ pub async fn run(
 ) -> Result<Subtitles, StageError> {
     let font = parts.fonts.choose(&spec.font_name, &script.text);
     let font = font.map_err(|error| StageError::permanent("font_unknown", error))?;
+    if let Some((asked, lacking)) = &font.instead_of {
+        tracing::warn!(asked, ?lacking, font = font.family, "another font has more of the letters");
+    }
     if !font.missing.is_empty() {
         tracing::warn!(font = font.family, missing = ?font.missing, "no installed font has these");
     }
@@ -46,14 +49,14 @@ pub async fn run(
         position: spec.subtitle_position,
     };
     let disk = |error| StageError::transient("disk", error);
-    fs_err::write(folder.file(SRT), srt::srt(&cues)).map_err(disk)?;
-    fs_err::write(folder.file(ASS), ass::ass(&cues, &style, size)).map_err(disk)?;
+    folder.write(SRT, srt::srt(&cues).as_bytes()).map_err(disk)?;
+    folder.write(ASS, ass::ass(&cues, &style, size).as_bytes()).map_err(disk)?;
     Ok(Subtitles { srt: SRT.to_owned(), ass: ASS.to_owned(), cues, timing, font: font.family })
 }
 
 /// The request was checked: this fails for a job of an older version only.
 fn colour(text: &str) -> Result<Colour, StageError> {
-    text.parse().map_err(|error| StageError::permanent("font_unknown", error))
+    text.parse().map_err(|error| StageError::permanent("spec_unreadable", error))
 }
 
 /// The timing ladder: what the engine said, else what Whisper hears, aligned to the known text, else by
@@ -69,15 +72,14 @@ async fn timed_words(
         return Ok((words.clone(), TimingSource::Engine));
     }
     let sound = folder.file(&narration.file);
-    let trusted = match parts.models.weights(WHISPER) {
-        Some(Weights::Real) => true,
-        Some(Weights::Fixture) => parts.settings.models.trust_fixture_weights,
-        None => false,
-    };
-    if trusted {
+    if parts.trusts(WHISPER) {
         let heard = parts.models.transcribe(&sound, &spec.video_language).await;
         let heard = heard.map_err(|error| StageError::transient("whisper_failed", error))?;
-        let words = timing::align(&script.text, &heard, narration.duration_ms);
+        let (text, duration_ms) = (script.text.clone(), narration.duration_ms);
+        // Some seconds for a long text: not on a thread that serves others.
+        let aligned =
+            tokio::task::spawn_blocking(move || timing::align(&text, &heard, duration_ms));
+        let words = aligned.await.map_err(|error| StageError::transient("panic", error))?;
         return Ok((words, TimingSource::Whisper));
     }
     let voiced = media::voiced(&sound, narration.duration_ms).await;
