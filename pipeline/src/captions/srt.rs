@@ -8,9 +8,9 @@ use crate::artefacts::Cue;
 
 /// The cues as an SRT file.
 ///
-/// The text is verbatim but for `-->`, which would be read as a line of times and becomes `->`, and
-/// for a word joiner (which draws nothing) behind what players take for the beginning of a command:
-/// `{`, `\\` and `<`. Control characters become spaces.
+/// The text is verbatim but for a word joiner, which draws nothing: behind what players take for the
+/// beginning of a command (`{`, `\\` and `<`), and in `-->`, which would be read as a line of times.
+/// Control characters become spaces.
 pub fn srt(cues: &[Cue]) -> String {
     let mut file = String::new();
     for (i, cue) in cues.iter().enumerate() {
@@ -33,10 +33,8 @@ fn time(ms: u64) -> String {
 }
 
 fn escaped(line: &str) -> String {
-    let mut line = line.replace(char::is_control, " ");
-    while line.contains("-->") {
-        line = line.replace("-->", "->");
-    }
+    let line = line.replace(char::is_control, " ");
+    let mut line = line.replace("-->", &format!("--{JOINER}>"));
     for opening in ["{", "\\", "<"] {
         line = line.replace(opening, &format!("{opening}{JOINER}"));
     }
@@ -70,7 +68,10 @@ mod tests {
         let hostile = cue(0, 1, &["00:00:01,000 --> 00:00:02,000", "a\n\nb\r\nc", "----->>"]);
         let file = srt(&[hostile]);
         let lines: Vec<&str> = file.lines().skip(2).collect();
-        assert_eq!(lines, ["00:00:01,000 -> 00:00:02,000", "a  b  c", "->>", ""]);
+        assert_eq!(
+            lines,
+            ["00:00:01,000 --\u{2060}> 00:00:02,000", "a  b  c", "-----\u{2060}>>", ""]
+        );
     }
 
     /// What a player reads: the times of each block and its lines.
