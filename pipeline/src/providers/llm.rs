@@ -1,26 +1,28 @@
 //! Any OpenAI-compatible chat endpoint
 //! (<https://platform.openai.com/docs/api-reference/chat/create>).
 
-use async_openai::Client;
-use async_openai::config::OpenAIConfig;
-use async_openai::error::OpenAIError;
+use std::time::Duration;
+
 use async_openai::types::chat::{
     ChatCompletionRequestMessage, ChatCompletionRequestSystemMessage,
-    ChatCompletionRequestUserMessage, CreateChatCompletionRequestArgs, ResponseFormat,
+    ChatCompletionRequestUserMessage, CreateChatCompletionRequest, ResponseFormat,
     ResponseFormatJsonSchema,
 };
+use secrecy::ExposeSecret;
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ATTEMPTS, ProviderError, ask, shorten};
+use super::http::{Call, MAX_JSON_BYTES};
+use super::{Key, ProviderError, SetupError};
 use crate::settings;
 
 /// A client of one endpoint and model.
 #[derive(Clone, Debug)]
 pub struct Llm {
-    client: Client<OpenAIConfig>,
+    client: reqwest::Client,
     url: String,
     model: String,
-    key_env: String,
+    key: Key,
 }
 
 /// What is asked of the model.
@@ -36,81 +38,87 @@ pub struct Question {
     pub seed: u64,
 }
 
+/// What is read of an answer. async-openai's type wants every field as OpenAI has it: Groq's
+/// `"service_tier": "on_demand"` would be no chat completion.
+#[derive(Deserialize)]
+struct Answer {
+    choices: Vec<Choice>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    message: Message,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    content: Option<String>,
+    refusal: Option<String>,
+}
+
 impl Llm {
     /// A client with the key from `settings.api_key_env`; without one, for endpoints that need none.
     ///
     /// # Errors
     ///
-    /// The HTTP client cannot be built.
-    pub fn new(settings: &settings::Llm) -> Result<Self, reqwest::Error> {
-        let key = std::env::var(&settings.api_key_env).unwrap_or_default();
-        let url = settings.base_url.trim_end_matches('/').to_owned();
-        let config = OpenAIConfig::new().with_api_base(&url).with_api_key(key);
-        let http =
-            reqwest::Client::builder().timeout(settings::seconds(settings.timeout_s)).build()?;
+    /// The variable holds what is no key, or the HTTP client cannot be built.
+    pub fn new(settings: &settings::Llm) -> Result<Self, SetupError> {
+        let timeout = settings::seconds(settings.timeout_s);
         Ok(Self {
-            client: Client::build(http, config),
-            url: format!("{url}/chat/completions"),
+            client: reqwest::Client::builder().timeout(timeout).build()?,
+            url: format!("{}/chat/completions", settings.base_url.trim_end_matches('/')),
             model: settings.model.clone(),
-            key_env: settings.api_key_env.clone(),
+            key: Key::from_env(&settings.api_key_env)?,
         })
     }
 
-    /// Asks and gives the answer's text, never empty.
+    /// Asks and gives the answer's text, never blank.
     ///
     /// # Errors
     ///
-    /// [`ProviderError`]. async-openai itself asks again on 429, 5xx and refused connections, honouring
-    /// `Retry-After`; connections that break in the middle are asked again here.
+    /// [`ProviderError`].
     pub async fn answer(&self, question: &Question) -> Result<String, ProviderError> {
-        ask(|_| self.answer_once(question)).await
-    }
-
-    async fn answer_once(&self, question: &Question) -> Result<String, ProviderError> {
-        let mut request = CreateChatCompletionRequestArgs::default();
-        request.model(&self.model).messages(messages(question));
-        if let Some((name, schema)) = &question.schema {
-            request.response_format(ResponseFormat::JsonSchema {
-                json_schema: ResponseFormatJsonSchema {
-                    description: None,
-                    name: (*name).to_owned(),
-                    schema: schema.clone(),
-                    strict: Some(true),
-                },
-            });
+        let mut request = self.client.post(&self.url).json(&self.request(question));
+        if let Some(key) = self.key.secret() {
+            request = request.bearer_auth(key.expose_secret());
         }
-        request.seed(question.seed.cast_signed());
-        let request = request.build().map_err(|error| self.error(&error))?;
-        let answer =
-            self.client.chat().create(request).await.map_err(|error| self.error(&error))?;
-        let text = answer.choices.into_iter().next().and_then(|choice| choice.message.content);
-        text.filter(|text| !text.trim().is_empty()).ok_or_else(|| ProviderError::BadAnswer {
-            url: self.url.clone(),
-            expected: "a message with content",
-            found: "an empty one".to_owned(),
-        })
+        let call = Call {
+            client: &self.client,
+            request: request.build(),
+            url: &self.url,
+            key: self.key.secret(),
+            key_env: self.key.env(),
+            max_bytes: MAX_JSON_BYTES,
+            patience: Duration::MAX,
+        };
+        let answer: Answer = call.json("a chat completion").await?;
+        let found = match answer.choices.into_iter().next().map(|choice| choice.message) {
+            None => "no choice".to_owned(),
+            Some(Message { content: Some(text), .. }) if !text.trim().is_empty() => {
+                return Ok(text);
+            }
+            Some(Message { refusal: Some(refusal), .. }) => format!("the refusal {refusal:?}"),
+            Some(_) => "an empty one".to_owned(),
+        };
+        Err(call.bad_answer("a message with content", &found))
     }
 
-    fn error(&self, error: &OpenAIError) -> ProviderError {
-        let (url, reason) = (self.url.clone(), shorten(&error.to_string()));
-        match error {
-            OpenAIError::ApiError(answer) => {
-                let status = answer.status_code.as_u16();
-                match status {
-                    401 | 403 => {
-                        let key_env = self.key_env.clone();
-                        ProviderError::Unauthorised { url, key_env, status, reason }
-                    }
-                    // The client has waited and asked again itself: what is left is a refusal for now.
-                    429 => ProviderError::Unavailable { url, attempts: ATTEMPTS, reason },
-                    500.. => ProviderError::Unavailable { url, attempts: ATTEMPTS, reason },
-                    _ => ProviderError::Refused { url, status, reason },
-                }
-            }
-            OpenAIError::Reqwest(_) => {
-                ProviderError::Unavailable { url, attempts: ATTEMPTS, reason }
-            }
-            _ => ProviderError::BadAnswer { url, expected: "a chat completion", found: reason },
+    #[expect(deprecated, reason = "servers that can repeat an answer do it by `seed`")]
+    fn request(&self, question: &Question) -> CreateChatCompletionRequest {
+        let format = |(name, schema): &(&str, Value)| ResponseFormat::JsonSchema {
+            json_schema: ResponseFormatJsonSchema {
+                description: None,
+                name: (*name).to_owned(),
+                schema: schema.clone(),
+                strict: Some(true),
+            },
+        };
+        CreateChatCompletionRequest {
+            model: self.model.clone(),
+            messages: messages(question),
+            response_format: question.schema.as_ref().map(format),
+            seed: Some(question.seed.cast_signed()),
+            ..CreateChatCompletionRequest::default()
         }
     }
 }
@@ -121,3 +129,6 @@ fn messages(question: &Question) -> Vec<ChatCompletionRequestMessage> {
         ChatCompletionRequestUserMessage::from(question.user.as_str()).into(),
     ]
 }
+
+#[cfg(test)]
+mod tests;

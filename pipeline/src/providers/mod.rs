@@ -1,21 +1,30 @@
-//! Other people's HTTP: the language model and the stock sites.
+//! Other people's HTTP: the language model, the stock sites, and the way to ask that speech servers
+//! share.
 //!
 //! A provider is asked a few times before it counts as away: it answers 429 and 5xx, closes connections
 //! and sends half an answer every day. What stays wrong becomes a [`ProviderError`], without any key.
 
+pub(crate) mod http;
+mod key;
 pub mod llm;
 pub mod stock;
+#[cfg(test)]
+mod test_server;
 
-use std::time::Duration;
-
-use backon::{ExponentialBuilder, Retryable};
+pub use key::{Key, KeyError};
 
 use crate::error::StageError;
 
-/// How often a provider is asked, the first time included.
-const ATTEMPTS: usize = 4;
-/// Longest wait that a `Retry-After` may ask for.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
+/// Why a client of a provider cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The key cannot be sent.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// No TLS provider is installed.
+    #[error("cannot build an HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
+}
 
 /// Why a provider gave nothing that can be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +52,7 @@ pub enum ProviderError {
         reason: String,
     },
     /// Too many requests, after all attempts.
-    #[error("{url}: asked too often, also after {attempts} attempts: {reason}")]
+    #[error("{url}: asked too often, after {attempts} attempts: {reason}")]
     RateLimited {
         /// What was asked.
         url: String,
@@ -51,17 +60,35 @@ pub enum ProviderError {
         attempts: usize,
         /// What the provider says.
         reason: String,
-        /// How long it wants to be left alone.
-        retry_after: Option<Duration>,
     },
-    /// Not there, or failing, after all attempts.
-    #[error("{url}: not available after {attempts} attempts: {reason}")]
+    /// Failing, after all attempts.
+    #[error("{url}: not available after {attempts} attempts ({status}): {reason}")]
     Unavailable {
         /// What was asked.
         url: String,
         /// How often it was asked.
         attempts: usize,
+        /// HTTP status of its last answer.
+        status: u16,
+        /// What the provider says.
+        reason: String,
+    },
+    /// No answer, or half of one, after all attempts.
+    #[error("{url}: cannot be reached after {attempts} attempts: {reason}")]
+    Unreachable {
+        /// What was asked.
+        url: String,
+        /// How often it was asked.
+        attempts: usize,
         /// What happened last.
+        reason: String,
+    },
+    /// The request cannot be sent: the address in the settings is none.
+    #[error("{url}: cannot be asked: {reason}")]
+    Unsendable {
+        /// What should be asked.
+        url: String,
+        /// Why not.
         reason: String,
     },
     /// It answers, but not what was asked for.
@@ -79,13 +106,12 @@ pub enum ProviderError {
 impl ProviderError {
     /// Whether asking again at once can help.
     fn is_passing(&self) -> bool {
-        matches!(self, Self::RateLimited { .. } | Self::Unavailable { .. })
-    }
-
-    fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited { retry_after, .. } => *retry_after,
-            _ => None,
+            Self::RateLimited { .. } | Self::Unavailable { .. } | Self::Unreachable { .. } => true,
+            Self::Unauthorised { .. }
+            | Self::Refused { .. }
+            | Self::Unsendable { .. }
+            | Self::BadAnswer { .. } => false,
         }
     }
 
@@ -94,49 +120,13 @@ impl ProviderError {
     pub fn into_stage_error(self, codes: [&'static str; 3]) -> StageError {
         let [away, refused, useless] = codes;
         match self {
-            Self::RateLimited { .. } | Self::Unavailable { .. } => {
+            Self::RateLimited { .. } | Self::Unavailable { .. } | Self::Unreachable { .. } => {
                 StageError::transient(away, self)
             }
-            Self::Unauthorised { .. } | Self::Refused { .. } => {
+            Self::Unauthorised { .. } | Self::Refused { .. } | Self::Unsendable { .. } => {
                 StageError::permanent(refused, self)
             }
             Self::BadAnswer { .. } => StageError::transient(useless, self),
         }
-    }
-}
-
-/// Asks until there is an answer, a refusal, or the attempts are used up; waits longer each time, with
-/// jitter, or as long as the provider says.
-async fn ask<T, F>(mut once: impl FnMut(usize) -> F) -> Result<T, ProviderError>
-where
-    F: Future<Output = Result<T, ProviderError>>,
-{
-    let mut attempt = 0;
-    let waits = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(8))
-        .with_jitter()
-        .with_max_times(ATTEMPTS - 1);
-    let ask_once = || {
-        attempt += 1;
-        once(attempt)
-    };
-    ask_once
-        .retry(waits)
-        .when(ProviderError::is_passing)
-        .adjust(|error, wait| match (wait, error.retry_after()) {
-            (Some(_), Some(asked)) => Some(asked.min(MAX_RETRY_AFTER)),
-            (wait, _) => wait,
-        })
-        .notify(|error, wait| tracing::warn!(%error, ?wait, "asking again"))
-        .await
-}
-
-/// Shortens what a provider says to what fits into a message.
-fn shorten(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(200) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
     }
 }

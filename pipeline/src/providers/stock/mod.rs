@@ -6,10 +6,10 @@ mod pixabay;
 use std::time::Duration;
 
 use protocol::{Size, VideoSource};
-use reqwest::header::RETRY_AFTER;
 use serde::de::DeserializeOwned;
 
-use super::{ProviderError, ask, shorten};
+use super::http::{Call, MAX_JSON_BYTES};
+use super::{Key, ProviderError, SetupError};
 use crate::settings;
 
 /// Time for one search.
@@ -39,8 +39,16 @@ pub struct Candidate {
 /// The clients of all sites.
 #[derive(Clone, Debug)]
 pub struct Stock {
-    http: reqwest::Client,
-    settings: settings::Stock,
+    pexels: Site,
+    pixabay: Site,
+}
+
+/// Where a site is asked, and with what.
+#[derive(Clone, Debug)]
+struct Site {
+    client: reqwest::Client,
+    base_url: String,
+    key: Key,
 }
 
 impl Stock {
@@ -48,10 +56,15 @@ impl Stock {
     ///
     /// # Errors
     ///
-    /// The HTTP client cannot be built.
-    pub fn new(settings: &settings::Stock) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder().timeout(SEARCH_TIMEOUT).build()?;
-        Ok(Self { http, settings: settings.clone() })
+    /// A variable holds what is no key, or the HTTP client cannot be built.
+    pub fn new(settings: &settings::Stock) -> Result<Self, SetupError> {
+        let client = reqwest::Client::builder().timeout(SEARCH_TIMEOUT).build()?;
+        let site = |site: &settings::StockSite| -> Result<Site, SetupError> {
+            let base_url = site.base_url.trim_end_matches('/').to_owned();
+            let key = Key::from_env(&site.api_key_env)?;
+            Ok(Site { client: client.clone(), base_url, key })
+        };
+        Ok(Self { pexels: site(&settings.pexels)?, pixabay: site(&settings.pixabay)? })
     }
 
     /// Clips for `term`, best match first, each with the file that suits a picture of `size`.
@@ -66,74 +79,30 @@ impl Stock {
         size: Size,
     ) -> Result<Vec<Candidate>, ProviderError> {
         match source {
-            VideoSource::Pexels => {
-                pexels::search(&self.http, &self.settings.pexels, term, size).await
-            }
-            VideoSource::Pixabay => {
-                pixabay::search(&self.http, &self.settings.pixabay, term, size).await
-            }
+            VideoSource::Pexels => pexels::search(&self.pexels, term, size).await,
+            VideoSource::Pixabay => pixabay::search(&self.pixabay, term, size).await,
         }
     }
 }
 
-/// Gets a JSON document; `shown_url` is the address without the key.
-async fn get_json<T: DeserializeOwned>(
-    request: &reqwest::RequestBuilder,
-    shown_url: &str,
-    key_env: &str,
-) -> Result<T, ProviderError> {
-    ask(async |attempts| {
-        let url = || shown_url.to_owned();
-        let away = |error: reqwest::Error| ProviderError::Unavailable {
-            url: url(),
-            attempts,
-            reason: chain(&error.without_url()),
+impl Site {
+    /// Gets a JSON document; `url` is the address without the key.
+    async fn json<T: DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+        url: &str,
+    ) -> Result<T, ProviderError> {
+        let call = Call {
+            client: &self.client,
+            request: request.build(),
+            url,
+            key: self.key.secret(),
+            key_env: self.key.env(),
+            max_bytes: MAX_JSON_BYTES,
+            patience: Duration::MAX,
         };
-        let Some(request) = request.try_clone() else {
-            return Err(ProviderError::BadAnswer {
-                url: url(),
-                expected: "a request that can be sent again",
-                found: "a stream".to_owned(),
-            });
-        };
-        let answer = request.send().await.map_err(away)?;
-        let status = answer.status().as_u16();
-        let retry_after = answer
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs));
-        let body = answer.text().await.map_err(away)?;
-        let reason = shorten(&body);
-        match status {
-            200 => serde_json::from_str(&body).map_err(|error| ProviderError::BadAnswer {
-                url: url(),
-                expected: "the site's search result",
-                found: format!("{error} in {reason:?}"),
-            }),
-            401 | 403 => {
-                let key_env = key_env.to_owned();
-                Err(ProviderError::Unauthorised { url: url(), key_env, status, reason })
-            }
-            429 => Err(ProviderError::RateLimited { url: url(), attempts, reason, retry_after }),
-            500.. => {
-                let reason = format!("{status}: {reason}");
-                Err(ProviderError::Unavailable { url: url(), attempts, reason })
-            }
-            _ => Err(ProviderError::Refused { url: url(), status, reason }),
-        }
-    })
-    .await
-}
-
-/// An error with its causes: reqwest's own text leaves them out.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
+        call.json("the site's search result").await
     }
-    text
 }
 
 /// A site's seconds as milliseconds.

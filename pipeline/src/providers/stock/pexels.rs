@@ -1,11 +1,12 @@
 //! Pexels' video search (<https://www.pexels.com/api/documentation/#videos-search>).
 
 use protocol::Size;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 
-use super::{Candidate, File, best_file, get_json};
+use super::{Candidate, File, Site, best_file};
 use crate::providers::ProviderError;
-use crate::settings::StockSite;
 
 const PER_PAGE: u32 = 20;
 
@@ -37,20 +38,24 @@ struct VideoFile {
     size: Option<u64>,
 }
 
-pub async fn search(
-    http: &reqwest::Client,
-    site: &StockSite,
+pub(super) async fn search(
+    site: &Site,
     term: &str,
     size: Size,
 ) -> Result<Vec<Candidate>, ProviderError> {
-    let url = format!("{}/videos/search", site.base_url.trim_end_matches('/'));
-    let request = http
+    let url = format!("{}/videos/search", site.base_url);
+    let mut request = site
+        .client
         .get(&url)
         .query(&[("query", term), ("orientation", orientation(size))])
-        .query(&[("per_page", PER_PAGE)])
-        .header("Authorization", std::env::var(&site.api_key_env).unwrap_or_default());
-    let shown = format!("{url}?query={term}");
-    let answer: Answer = get_json(&request, &shown, &site.api_key_env).await?;
+        .query(&[("per_page", PER_PAGE)]);
+    // The key alone, without a scheme.
+    let key = site.key.secret().map(|key| HeaderValue::from_str(key.expose_secret()));
+    if let Some(Ok(mut key)) = key {
+        key.set_sensitive(true);
+        request = request.header(AUTHORIZATION, key);
+    }
+    let answer: Answer = site.json(request, &format!("{url}?query={term}")).await?;
     Ok(answer.videos.into_iter().filter_map(|video| candidate(video, size)).collect())
 }
 

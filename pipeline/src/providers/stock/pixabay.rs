@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use protocol::Size;
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 
-use super::{Candidate, File, best_file, get_json};
+use super::{Candidate, File, Site, best_file};
 use crate::providers::ProviderError;
-use crate::settings::StockSite;
 
 const PER_PAGE: u32 = 50;
 /// Pixabay refuses longer ones.
@@ -38,21 +38,22 @@ struct VideoFile {
     size: u64,
 }
 
-pub async fn search(
-    http: &reqwest::Client,
-    site: &StockSite,
+pub(super) async fn search(
+    site: &Site,
     term: &str,
     size: Size,
 ) -> Result<Vec<Candidate>, ProviderError> {
-    let url = format!("{}/api/videos/", site.base_url.trim_end_matches('/'));
+    let url = format!("{}/api/videos/", site.base_url);
     let term: String = term.chars().take(MAX_TERM_CHARS).collect();
-    let key = std::env::var(&site.api_key_env).unwrap_or_default();
-    let request = http
+    let mut request = site
+        .client
         .get(&url)
-        .query(&[("key", key.as_str()), ("q", &term), ("video_type", "all")])
+        .query(&[("q", term.as_str()), ("video_type", "all")])
         .query(&[("per_page", PER_PAGE)]);
-    let shown = format!("{url}?q={term}");
-    let answer: Answer = get_json(&request, &shown, &site.api_key_env).await?;
+    if let Some(key) = site.key.secret() {
+        request = request.query(&[("key", key.expose_secret())]);
+    }
+    let answer: Answer = site.json(request, &format!("{url}?q={term}")).await?;
     Ok(answer.hits.into_iter().filter_map(|hit| candidate(hit, size)).collect())
 }
 
