@@ -9,6 +9,7 @@ use protocol::Weights;
 use crate::captions::fonts::Fonts;
 use crate::media::{self, Encoder};
 use crate::ml::{Batching, ModelSettings, Models};
+use crate::providers::Key;
 use crate::providers::llm::Llm;
 use crate::providers::stock::Stock;
 use crate::settings::{self, Settings, seconds};
@@ -101,12 +102,12 @@ fn fetcher(settings: &Settings) -> anyhow::Result<Fetcher> {
 }
 
 fn speech(settings: &settings::Speech) -> anyhow::Result<SpeechSettings> {
-    let key = std::env::var(&settings.api_key_env).ok().filter(|key| !key.is_empty());
+    let key = Key::from_env(&settings.api_key_env)?;
     Ok(SpeechSettings {
         espeak_helper: None,
         openai: Some(OpenAiSpeech {
             base_url: settings.base_url.clone(),
-            api_key: key.map(Into::into),
+            api_key: key.secret().cloned(),
             model: settings.model.clone(),
             client: reqwest::Client::builder().build()?,
         }),
