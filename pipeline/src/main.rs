@@ -86,7 +86,9 @@ fn start_log(json: bool) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(colour);
+        .with_ansi(colour)
+        // A log that nobody reads any more is no reason to stop working.
+        .log_internal_errors(false);
     if json {
         log.json().init();
     } else {
@@ -143,6 +145,12 @@ fn say(document: &serde_json::Value) -> std::io::Result<()> {
     out.flush()
 }
 
+/// Jobs are safe: the next start finds them running and takes them back.
+#[expect(clippy::exit, reason = "asked for twice, and `main` is waiting for something that hangs")]
+fn end_now() {
+    std::process::exit(130);
+}
+
 /// Cancelled by SIGINT or SIGTERM, or by the end of standard input.
 fn stop_signal(with_stdin: bool) -> anyhow::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -156,6 +164,12 @@ fn stop_signal(with_stdin: bool) -> anyhow::Result<CancellationToken> {
             _ = terminate.recv() => {}
         }
         told.cancel();
+        // Whatever keeps it from ending in order: the second signal ends it.
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        end_now();
     });
     if with_stdin {
         let told = stop.clone();

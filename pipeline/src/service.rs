@@ -13,9 +13,9 @@ use crate::api::{self, Api};
 use crate::job::graph::Graph;
 use crate::job::request::{self, Refusal};
 use crate::job::{Queue, Store};
-use crate::ml::Models;
 use crate::parts::Parts;
 use crate::settings::Settings;
+use crate::stages::preflight;
 
 /// Time that open connections have to end when the service stops.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
@@ -29,9 +29,8 @@ const STAGE_BUCKETS: [f64; 12] =
 pub struct Service {
     queue: Queue,
     store: Arc<Store>,
-    models: Arc<Models>,
+    parts: Arc<Parts>,
     metrics: PrometheusHandle,
-    settings: Settings,
 }
 
 impl Service {
@@ -49,10 +48,9 @@ impl Service {
         tokio::spawn(keep_metrics_small(metrics.clone()));
         let store = Arc::new(Store::open(&settings.data_dir).await?);
         let parts = Arc::new(Parts::build(settings.clone()).await?);
-        let models = Arc::clone(&parts.models);
-        let work = Graph { parts, store: Arc::clone(&store) };
-        let queue = Queue::start(Arc::clone(&store), work, settings.jobs.clone());
-        Ok(Self { queue, store, models, metrics, settings })
+        let work = Graph { parts: Arc::clone(&parts), store: Arc::clone(&store) };
+        let queue = Queue::start(Arc::clone(&store), work, settings.jobs);
+        Ok(Self { queue, store, parts, metrics })
     }
 
     /// Serves HTTP until `stop`, then hands back what runs.
@@ -64,9 +62,8 @@ impl Service {
         let api = Api {
             queue: self.queue.clone(),
             store: self.store,
-            models: self.models,
+            parts: self.parts,
             metrics: self.metrics,
-            data_dir: self.settings.data_dir,
         };
         let stopped = stop.clone();
         let server = axum::serve(listener, api::router(api))
@@ -93,6 +90,10 @@ impl Service {
         spec: &JobSpec,
         stop: CancellationToken,
     ) -> anyhow::Result<Option<JobStatus>> {
+        let missing = preflight::check(&self.parts, spec);
+        if !missing.is_empty() {
+            return Err(refused(Refusal::Fields(missing)));
+        }
         let id = self.queue.submit(spec).await?;
         let status = tokio::select! {
             status = self.queue.ended(&id) => status?,
@@ -122,7 +123,11 @@ async fn keep_metrics_small(metrics: PrometheusHandle) {
 ///
 /// The document is no job.
 pub fn parse(document: &[u8]) -> anyhow::Result<JobSpec> {
-    request::parse(document).map_err(|refusal| match refusal {
+    request::parse(document).map_err(refused)
+}
+
+fn refused(refusal: Refusal) -> anyhow::Error {
+    match refusal {
         Refusal::Syntax(reason) => anyhow::anyhow!("the job is no job: {reason}"),
         Refusal::Fields(errors) => {
             let lines = errors.iter().map(|error| {
@@ -130,5 +135,5 @@ pub fn parse(document: &[u8]) -> anyhow::Result<JobSpec> {
             });
             anyhow::anyhow!("fields of the job are wrong:{}", lines.collect::<String>())
         }
-    })
+    }
 }

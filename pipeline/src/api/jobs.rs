@@ -12,7 +12,9 @@ use tower_http::services::ServeFile;
 
 use super::Api;
 use super::problem::ApiProblem;
-use crate::job::{CancelAnswer, request};
+use crate::job::CancelAnswer;
+use crate::job::request::{self, Refusal};
+use crate::stages::preflight;
 
 /// Files of a job that are given out.
 const FILES: [&str; 4] = ["video.mp4", "subtitles.srt", "subtitles.ass", "narration.wav"];
@@ -23,6 +25,10 @@ pub async fn submit(
 ) -> Result<Response, ApiProblem> {
     let body = body.map_err(|error| ApiProblem::too_large(error.to_string()))?;
     let spec = request::parse(&body)?;
+    let missing = preflight::check(&api.parts, &spec);
+    if !missing.is_empty() {
+        return Err(Refusal::Fields(missing).into());
+    }
     let id = api.queue.submit(&spec).await?;
     let status_url = format!("/api/v1/jobs/{id}");
     let headers = [(header::LOCATION, status_url.clone())];
@@ -89,7 +95,7 @@ fn unknown(id: &str) -> ApiProblem {
 
 /// A file of a job that is known to exist: `id` is a name from the database, `name` one of ours.
 async fn serve(api: &Api, id: &str, name: &str, request: Request) -> Result<Response, ApiProblem> {
-    let path = api.data_dir.join("jobs").join(id).join(name);
+    let path = api.parts.settings.data_dir.join("jobs").join(id).join(name);
     if !path.is_file() {
         return Err(ApiProblem::not_found(format!("the job has no {name}")));
     }

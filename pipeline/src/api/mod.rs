@@ -2,7 +2,7 @@
 //!
 //! | route | answer |
 //! |---|---|
-//! | `POST /api/v1/jobs` | 202 and `Location`; 400 or 422 with a problem document; 429 when the queue is full |
+//! | `POST /api/v1/jobs` | 202 and `Location`; 400, 413 or 422 with a problem document; 429 when the queue is full |
 //! | `GET /api/v1/jobs/{id}` | [`protocol::JobStatus`] |
 //! | `DELETE /api/v1/jobs/{id}` | 202: it ends; 409: it had ended |
 //! | `GET /api/v1/jobs/{id}/result` | the video, with Range; 409 while there is none |
@@ -15,7 +15,6 @@ mod jobs;
 mod problem;
 mod watch;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -26,7 +25,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::job::{Queue, Store};
-use crate::ml::Models;
+use crate::parts::Parts;
 use problem::ApiProblem;
 
 /// Largest request: the longest script in four-byte characters, escaped, fits.
@@ -39,12 +38,10 @@ pub struct Api {
     pub queue: Queue,
     /// Knows them.
     pub store: Arc<Store>,
-    /// Ready when they are loaded.
-    pub models: Arc<Models>,
+    /// What jobs are done with: a request may name what is not here.
+    pub parts: Arc<Parts>,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
-    /// Where jobs have their folders.
-    pub data_dir: PathBuf,
 }
 
 /// The routes of the table above.

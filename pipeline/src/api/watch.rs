@@ -14,7 +14,7 @@ pub async fn healthz() -> &'static str {
 
 /// Jobs can be worked on: the models are loaded and the database answers.
 pub async fn readyz(State(api): State<Api>) -> Response {
-    if !api.models.ready() {
+    if !api.parts.models.ready() {
         return (StatusCode::SERVICE_UNAVAILABLE, "models are being loaded\n").into_response();
     }
     match api.store.counts().await {

@@ -118,6 +118,12 @@ impl Stages<'_> {
     ) -> Result<T, Failure> {
         if let Some(result) = self.folder.result(stage) {
             tracing::info!(job = self.claim.id, %stage, "result is there already");
+            // The worker may have died between its result and its time.
+            let closed = self.store.stage_was_finished(self.claim, stage).await;
+            closed.map_err(|error| Failure {
+                stage: Some(stage),
+                error: StageError::transient("database", error),
+            })?;
             return Ok(result);
         }
         let failure = |error| Failure { stage: Some(stage), error };

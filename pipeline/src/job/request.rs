@@ -9,6 +9,8 @@ use crate::speech::voice_for;
 pub const MAX_SCRIPT_CHARS: usize = 50_000;
 const MAX_SUBJECT_CHARS: usize = 1_000;
 const MAX_TERMS: usize = 50;
+/// Pixabay refuses longer ones.
+const MAX_TERM_CHARS: usize = 100;
 const MAX_SIDE: u32 = 4096;
 /// Longest part of a wrong value that is told back.
 const MAX_ECHO_CHARS: usize = 80;
@@ -87,8 +89,10 @@ fn out_of_range(spec: &JobSpec) -> Vec<FieldError> {
     if let Some(terms) = &spec.video_terms {
         let terms = terms.to_vec();
         let shown = terms.join(", ");
-        errors.check("video_terms", &shown, (1..=MAX_TERMS).contains(&terms.len()), || {
-            format!("1 to {MAX_TERMS} terms that are not empty")
+        let is_short = terms.iter().all(|term| term.chars().count() <= MAX_TERM_CHARS);
+        let right = is_short && (1..=MAX_TERMS).contains(&terms.len());
+        errors.check("video_terms", &shown, right, || {
+            format!("1 to {MAX_TERMS} terms of 1 to {MAX_TERM_CHARS} characters")
         });
     }
     let size = spec.size();
@@ -213,7 +217,7 @@ mod tests {
         );
         check_refused(
             r#"{"video_subject": "sea", "video_terms": " , "}"#,
-            &[("video_terms", "1 to 50 terms")],
+            &[("video_terms", "1 to 50 terms of 1 to 100 characters")],
         );
         check_refused(
             r#"{"video_subject": "sea", "bgm_type": "custom", "bgm_file": "../../etc/passwd"}"#,

@@ -36,12 +36,17 @@ pub enum StoreError {
     /// Another process works on it.
     #[error("{0} is in use by another pipeline")]
     InUse(PathBuf),
+    /// The file cannot be opened or brought up to date.
+    #[error("{path}: {reason}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        reason: String,
+    },
     /// SQLite's own.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
-    /// The schema cannot be brought up to date.
-    #[error("database: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
     /// A row holds what this version does not understand.
     #[error("database: job {id}: column {column}: {reason}")]
     Row {
@@ -97,16 +102,23 @@ impl Store {
         if lock.file().try_lock().is_err() {
             return Err(StoreError::InUse(data_dir.to_owned()));
         }
+        let path = data_dir.join("jobs.sqlite");
         let options = SqliteConnectOptions::new()
-            .filename(data_dir.join("jobs.sqlite"))
+            .filename(&path)
             .create_if_missing(true)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
+            // A job that was accepted survives a power failure, too: 202 is a promise.
+            .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5));
         // One connection: SQLite has one writer, and waiting for it here is fair.
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        sqlx::migrate!().run(&pool).await?;
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
+        let unusable = |error: &dyn std::fmt::Display| StoreError::Open {
+            path: path.clone(),
+            reason: error.to_string(),
+        };
+        let pool = pool.map_err(|error| unusable(&error))?;
+        sqlx::migrate!().run(&pool).await.map_err(|error| unusable(&error))?;
         let store = Self { pool, _lock: lock };
         store.take_back_orphans(data_dir).await?;
         Ok(store)

@@ -6,6 +6,8 @@ use toml::{Table, Value};
 
 use super::Settings;
 
+/// No machine does more at once.
+const MAX_COUNT: usize = 1024;
 /// Nothing is waited for longer.
 const MAX_WAIT_S: f64 = 86_400.0;
 
@@ -67,8 +69,21 @@ pub fn load(
     for pair in overrides {
         merge(&mut table, override_table(pair)?);
     }
-    let settings: Settings = Value::Table(table).try_into().map_err(SettingsError::Invalid)?;
+    let mut settings: Settings = Value::Table(table).try_into().map_err(SettingsError::Invalid)?;
     validate(&settings)?;
+    // ffmpeg works in the folder of a job: a relative path would be looked for there.
+    settings.data_dir = std::path::absolute(&settings.data_dir)?;
+    settings.models.dir = std::path::absolute(&settings.models.dir)?;
+    if let Some(music) = &mut settings.music.dir {
+        *music = std::path::absolute(&music)?;
+        if !music.is_dir() {
+            return Err(SettingsError::OutOfRange {
+                key: "music.dir",
+                value: music.display().to_string(),
+                expected: "a folder that is there",
+            });
+        }
+    }
     Ok(settings)
 }
 
@@ -94,20 +109,32 @@ fn merge(below: &mut Table, above: Table) {
 }
 
 fn validate(settings: &Settings) -> Result<(), SettingsError> {
-    let at_least_one = [
+    let counts = [
         ("jobs.concurrency", settings.jobs.concurrency),
         ("jobs.max_attempts", settings.jobs.max_attempts as usize),
+        ("downloads.concurrency", settings.downloads.concurrency.get()),
         ("similarity.batch", settings.similarity.batch),
         ("models.threads", settings.models.threads),
         ("render.encoders", settings.render.encoders.len()),
     ];
-    for (key, value) in at_least_one {
-        if value == 0 {
-            return Err(SettingsError::OutOfRange {
-                key,
-                value: value.to_string(),
-                expected: "at least 1",
-            });
+    for (key, value) in counts {
+        if !(1..=MAX_COUNT).contains(&value) {
+            let (value, expected) = (value.to_string(), "1 to 1024");
+            return Err(SettingsError::OutOfRange { key, value, expected });
+        }
+    }
+    let addresses = [
+        ("llm.base_url", &settings.llm.base_url),
+        ("speech.base_url", &settings.speech.base_url),
+        ("stock.pexels.base_url", &settings.stock.pexels.base_url),
+        ("stock.pixabay.base_url", &settings.stock.pixabay.base_url),
+    ];
+    for (key, address) in addresses {
+        let is_http =
+            url::Url::parse(address).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        if !is_http {
+            let (value, expected) = (address.clone(), "an http or https address");
+            return Err(SettingsError::OutOfRange { key, value, expected });
         }
     }
     let waits = [
@@ -146,17 +173,21 @@ mod tests {
         check_refused("optimized", &["downloads.concurrency"], "expected KEY=VALUE");
         check_refused("optimized", &["downloads.konkurrency=1"], "unknown field `konkurrency`");
         check_refused("optimized", &["downloads.concurrency=0"], "expected a nonzero usize");
-        check_refused("optimized", &["similarity.batch=0"], "is 0, expected at least 1");
+        check_refused("optimized", &["similarity.batch=0"], "is 0, expected 1 to 1024");
         check_refused("optimized", &["downloads.concurrency=many"], "invalid type");
         check_refused("optimized", &["downloads.stall_s=-1.0"], "is -1, expected seconds above 0");
         check_refused("optimized", &["llm.timeout_s=nan"], "is NaN, expected seconds above 0");
         check_refused("optimized", &["jobs.retry_after_s=1e9"], "expected seconds above 0");
+        check_refused("optimized", &["jobs.concurrency=4611686018427387904"], "expected 1 to 1024");
+        check_refused("optimized", &["llm.base_url=foo"], "llm.base_url is foo, expected an http");
+        check_refused("optimized", &["music.dir=no/such"], "expected a folder that is there");
         check_refused("optimized", &["listen=here"], "invalid socket address");
     }
 
     #[test]
     fn each_profile_loads_and_the_later_source_wins() {
         let baseline = load_with("baseline", &[]).expect("shipped");
+        assert!(baseline.data_dir.is_absolute() && baseline.models.dir.is_absolute());
         assert_eq!((baseline.downloads.concurrency.get(), baseline.similarity.batch), (1, 1));
         let optimized = load_with("optimized", &[]).expect("shipped");
         assert_eq!((optimized.downloads.concurrency.get(), optimized.similarity.batch), (5, 32));

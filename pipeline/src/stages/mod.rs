@@ -6,6 +6,7 @@
 
 pub mod materials;
 pub mod narration;
+pub mod preflight;
 pub mod publish;
 pub mod render;
 pub mod script;

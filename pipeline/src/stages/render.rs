@@ -97,7 +97,7 @@ fn shots(materials: &Materials, selection: &Selection) -> Vec<ShotInput> {
     selection.shots.iter().filter_map(shot).collect()
 }
 
-fn music(folder: Option<&Path>, spec: &JobSpec) -> Result<Option<Music>, StageError> {
+pub(super) fn music(folder: Option<&Path>, spec: &JobSpec) -> Result<Option<Music>, StageError> {
     if spec.bgm_type == BgmType::None || spec.bgm_volume <= 0.0 {
         return Ok(None);
     }
@@ -132,10 +132,8 @@ fn choose<'a>(tracks: &'a [String], spec: &JobSpec) -> Result<Option<&'a String>
         }
         BgmType::Custom => {
             tracks.iter().find(|track| **track == spec.bgm_file).map(Some).ok_or_else(|| {
-                let message = format!(
-                    "expected one of the tracks {tracks:?} as bgm_file, found {:?}",
-                    spec.bgm_file
-                );
+                let message =
+                    format!("expected one of the tracks {tracks:?}, found {:?}", spec.bgm_file);
                 StageError::permanent("music_missing", message)
             })
         }

@@ -95,6 +95,13 @@ pub const NEEDS: &[Need] = &[
         goals: BUILD,
     },
     Need {
+        name: "make",
+        probe: Probe::Program(&["make"]),
+        package: "make",
+        lost: "the pipeline (whisper.cpp) does not build",
+        goals: BUILD,
+    },
+    Need {
         name: "python3",
         probe: Probe::Program(&["python3"]),
         package: "python3",

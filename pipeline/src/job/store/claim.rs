@@ -123,6 +123,28 @@ impl Store {
         Ok(())
     }
 
+    /// Notes that a stage of an attempt before had ended, where that attempt did not come to it: the
+    /// result is there, its time was not yet.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn stage_was_finished(&self, claim: &Claim, stage: Stage) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE stage_times SET finished_us = ?1
+             WHERE job = ?2 AND stage = ?3 AND finished_us IS NULL AND attempt < ?4
+             AND EXISTS (SELECT 1 FROM jobs WHERE id = ?2 AND epoch = ?5 AND state = 'running')",
+        )
+        .bind(instant(now_us()))
+        .bind(&claim.id)
+        .bind(stage.as_str())
+        .bind(claim.attempt)
+        .bind(claim.epoch)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// Ends a job well. False: it is no longer this worker's.
     ///
     /// # Errors
