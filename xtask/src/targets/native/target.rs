@@ -45,17 +45,24 @@ fn failed(code: &str, message: &str) -> Driven {
 }
 
 /// The service's instants are of this machine's clock; the run began at `began_us` of it.
+///
+/// `started_us` is of the last claim, so only what was done under it goes into the stages: with those of
+/// attempts before, or of one that was handed back, the parts would not add up to the latency. All of
+/// them are in `extra`.
 fn driven(status: &JobStatus, began_us: u64) -> Driven {
     let instant = |unix_us: u64| unix_us.saturating_sub(began_us);
     let span = |time: &protocol::StageTime| {
         let (start_us, end_us) = (instant(time.started_us), instant(time.finished_us?));
         Some(StageSpan { name: time.stage.as_str().to_owned(), start_us, end_us })
     };
+    let of_last_claim = |time: &&protocol::StageTime| {
+        time.attempt == status.attempt && Some(time.started_us) >= status.started_us
+    };
     Driven {
         accepted_us: Some(instant(status.submitted_us)),
         started_us: status.started_us.map(instant),
         finished_us: status.finished_us.map(instant),
-        stages: status.stages.iter().filter_map(span).collect(),
+        stages: status.stages.iter().filter(of_last_claim).filter_map(span).collect(),
         outcome: match (status.state, &status.error) {
             (JobState::Succeeded, _) => Outcome::Ok,
             (JobState::Cancelled, _) => Outcome::Cancelled,
@@ -110,6 +117,43 @@ mod tests {
         let script = StageSpan { name: "script".to_owned(), start_us: 300, end_us: 400 };
         assert_eq!(seen.stages, [script], "a stage that did not end has no length");
         assert_eq!(seen.outcome, Outcome::Ok);
+    }
+
+    #[test]
+    fn the_parts_of_a_job_add_up_after_a_retry_and_after_a_hand_back() {
+        let stage = |stage, started_us, finished_us, attempt| StageTime {
+            stage,
+            started_us,
+            finished_us: Some(finished_us),
+            attempt,
+        };
+        let mut retried = status(JobState::Succeeded);
+        (retried.attempt, retried.started_us) = (2, Some(5_000));
+        retried.stages = vec![
+            stage(Stage::Script, 1_300, 3_000, 1),
+            // Of this attempt too, but before a hand-back, which does not count as one.
+            stage(Stage::Terms, 3_500, 4_500, 2),
+            stage(Stage::Narration, 5_500, 8_500, 2),
+        ];
+        let seen = driven(&retried, 1_000);
+        let names: Vec<&str> = seen.stages.iter().map(|span| span.name.as_str()).collect();
+        assert_eq!(names, ["narration"]);
+
+        let sample = bench::Sample {
+            job: 0,
+            planned_us: 0,
+            sent_us: 0,
+            accepted_us: seen.accepted_us,
+            started_us: seen.started_us,
+            finished_us: seen.finished_us.expect("it ended"),
+            stages: seen.stages,
+            outcome: seen.outcome,
+            extra: seen.extra,
+        };
+        let parts = bench::Parts::of(&sample);
+        assert_eq!((parts.queue_us, parts.stages_us, parts.rest_us), (4_000, 3_000, 1_000));
+        assert!(parts.closure_error(&sample) <= 0.01, "{parts:?}");
+        assert_eq!(sample.extra["stages"].as_array().map(Vec::len), Some(3), "nothing is lost");
     }
 
     #[test]
