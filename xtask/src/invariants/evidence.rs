@@ -1,81 +1,73 @@
 //! Collects what the checks need: thin, and with ffprobe and ffmpeg only.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use fetch::Digest;
-use protocol::{JobStatus, Size};
+use protocol::{ClipUse, JobStatus, Size};
 use serde::Deserialize;
 use tokio::process::Command;
 
 use super::srt::{self, SrtCue};
+use super::{Asked, Evidence, Footage};
 use crate::targets::NativeClient;
 
 /// A darker picture for longer than this is a black frame; one frame at 30 a second is 33 ms.
 const BLACK: &str = "blackdetect=d=0.03:pix_th=0.08:pic_th=0.99";
 
-/// Everything the checks look at.
+/// The files of a job that were fetched from the service.
 #[derive(Clone, Debug)]
-pub struct Evidence {
-    /// What the service says.
-    pub status: JobStatus,
-    /// Size of the picture that was asked for.
-    pub expected_size: Size,
-    /// The video, where there is one.
-    pub footage: Option<Footage>,
-    /// The subtitles, where there are any.
-    pub cues: Option<Vec<SrtCue>>,
-    /// Files in the job folder that must not outlive the job.
-    pub leftovers: Vec<String>,
-    /// Clips whose file does not have the digest that the outcome names.
-    pub wrong_clips: Vec<String>,
-    /// Jobs by state, as `/metrics` has them.
-    pub job_counts: Vec<(String, u64)>,
+pub struct Fetched {
+    /// Where they are.
+    pub folder: PathBuf,
+    /// Those that the service had.
+    pub names: Vec<String>,
 }
 
-/// What is seen of the video file.
-#[derive(Clone, Debug)]
-pub struct Footage {
-    /// Pixels.
-    pub size: Size,
-    /// Length of the picture.
-    pub video_ms: u64,
-    /// Length of the sound.
-    pub audio_ms: u64,
-    /// Black spans in seconds.
-    pub black: Vec<(f64, f64)>,
+impl Fetched {
+    /// Where the file `name` is, if the service had it.
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        self.names.iter().any(|fetched| fetched == name).then(|| self.folder.join(name))
+    }
 }
 
 /// Collects the evidence of a job that has ended, from the service, its data folder and the files that
-/// were fetched to `artefacts`.
+/// were fetched from it.
 ///
 /// # Errors
 ///
-/// A tool is missing or a file cannot be read; what is wrong with the job is no error but evidence.
+/// A tool is missing, the service is away or a disk does not answer; what is wrong with the job or with
+/// its files is no error but evidence.
 pub async fn collect(
     client: &NativeClient,
     status: JobStatus,
-    expected_size: Size,
+    asked: Asked,
     data_dir: &Path,
-    artefacts: &Path,
+    fetched: &Fetched,
 ) -> anyhow::Result<Evidence> {
-    let video = artefacts.join("video.mp4");
-    let footage = if video.is_file() { Some(look(&video).await?) } else { None };
-    let srt = artefacts.join("subtitles.srt");
-    let cues = if srt.is_file() {
-        Some(srt::parse(&fs_err::read_to_string(srt)?).map_err(anyhow::Error::msg)?)
-    } else {
-        None
+    let footage = match fetched.path("video.mp4") {
+        Some(video) => Some(look(&video).await?),
+        None => None,
     };
+    let cues = fetched.path("subtitles.srt").map(|srt| read_cues(&srt)).transpose()?;
     Ok(Evidence {
-        expected_size,
+        asked,
         footage,
         cues,
+        fetched: fetched.names.clone(),
         leftovers: leftovers(&data_dir.join("jobs").join(&status.id))?,
-        wrong_clips: wrong_clips(&status, data_dir)?,
+        wrong_clips: wrong_clips(&status, data_dir).await?,
         job_counts: client.job_counts().await?,
         status,
     })
+}
+
+fn read_cues(srt: &Path) -> io::Result<Result<Vec<SrtCue>, String>> {
+    let bytes = fs_err::read(srt)?;
+    let text = String::from_utf8(bytes).map_err(|error| error.to_string());
+    Ok(text.and_then(|text| srt::parse(&text)))
 }
 
 #[derive(Deserialize)]
@@ -91,16 +83,20 @@ struct Stream {
     duration: Option<String>,
 }
 
-async fn look(video: &Path) -> anyhow::Result<Footage> {
+/// What is seen of a video; the inner error is what is wrong with it.
+async fn look(video: &Path) -> anyhow::Result<Result<Footage, String>> {
     let mut probe = Command::new("ffprobe");
     probe.args(["-v", "error", "-of", "json", "-show_streams"]).arg(video);
-    let probe: Probe = serde_json::from_slice(&output(probe).await?.stdout)?;
+    let probe = match output(probe).await? {
+        Ok(output) => serde_json::from_slice::<Probe>(&output.stdout)?,
+        Err(reason) => return Ok(Err(reason)),
+    };
     let stream = |kind| probe.streams.iter().find(|stream| stream.codec_type == kind);
     let length_ms = |stream: Option<&Stream>| {
         let seconds: Option<f64> = stream.and_then(|stream| stream.duration.as_ref()?.parse().ok());
         (seconds.unwrap_or_default() * 1000.0).round() as u64
     };
-    let picture = stream("video").with_context(|| format!("{} has no picture", video.display()))?;
+    let Some(picture) = stream("video") else { return Ok(Err("it has no picture".to_owned())) };
     let size = Size {
         width: picture.width.unwrap_or_default(),
         height: picture.height.unwrap_or_default(),
@@ -109,24 +105,25 @@ async fn look(video: &Path) -> anyhow::Result<Footage> {
     let mut detect = Command::new("ffmpeg");
     detect.args(["-nostdin", "-hide_banner", "-nostats", "-i"]).arg(video);
     detect.args(["-vf", BLACK, "-an", "-f", "null", "-"]);
-    let said = String::from_utf8_lossy(&output(detect).await?.stderr).into_owned();
-    Ok(Footage {
+    let seen = output(detect).await?;
+    Ok(seen.map(|seen| Footage {
         size,
         video_ms: length_ms(Some(picture)),
         audio_ms: length_ms(stream("audio")),
-        black: black_spans(&said),
-    })
+        black: black_spans(&String::from_utf8_lossy(&seen.stderr)),
+    }))
 }
 
-async fn output(mut command: Command) -> anyhow::Result<std::process::Output> {
+/// What a tool says; the inner error is that it could not do its work.
+async fn output(mut command: Command) -> anyhow::Result<Result<std::process::Output, String>> {
     let program = command.as_std().get_program().to_string_lossy().into_owned();
     let output = command.kill_on_drop(true).output().await;
     let output = output.with_context(|| format!("cannot start `{program}`"))?;
     if output.status.success() {
-        return Ok(output);
+        return Ok(Ok(output));
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    anyhow::bail!("`{program}` ended with {}: {}", output.status, said.trim())
+    Ok(Err(format!("`{program}` ended with {}: {}", output.status, said.trim())))
 }
 
 /// `[blackdetect @ 0x55] black_start:1.5 black_end:2 black_duration:0.5`.
@@ -139,10 +136,16 @@ fn black_spans(said: &str) -> Vec<(f64, f64)> {
         .collect()
 }
 
-fn leftovers(job: &Path) -> anyhow::Result<Vec<String>> {
+fn leftovers(job: &Path) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
     for folder in [job.to_owned(), job.join("stages")] {
-        for entry in fs_err::read_dir(folder)? {
+        let entries = match fs_err::read_dir(folder) {
+            Ok(entries) => entries,
+            // A job that did not come so far leaves nothing there.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
             let name = entry?.file_name().to_string_lossy().into_owned();
             if name.contains(".part.") || name.starts_with('.') {
                 found.push(name);
@@ -152,34 +155,38 @@ fn leftovers(job: &Path) -> anyhow::Result<Vec<String>> {
     Ok(found)
 }
 
-/// The store's layout is public: `blobs/sha256/ab/<digest>`.
-fn wrong_clips(status: &JobStatus, data_dir: &Path) -> anyhow::Result<Vec<String>> {
+/// Hashes each file that was shown, once.
+async fn wrong_clips(status: &JobStatus, data_dir: &Path) -> anyhow::Result<Vec<String>> {
     let clips = status.outcome.iter().flat_map(|outcome| &outcome.clips);
-    let mut wrong = Vec::new();
-    for clip in clips {
-        let expected: Digest = clip.sha256.parse()?;
-        let store = fetch::Store::open(data_dir.join("store"))?;
-        match store.get(&expected)? {
-            None => wrong.push(format!("{} is not in the store", clip.id)),
-            Some(blob) => {
-                let found = fetch::digest_of_file(&blob.path)?;
-                if found != expected {
-                    wrong.push(format!("{}: expected {expected}, found {found}", clip.id));
-                }
-            }
+    let distinct: BTreeMap<String, String> =
+        clips.map(|ClipUse { id, sha256, .. }| (sha256.clone(), id.clone())).collect();
+    let store = data_dir.join("store");
+    let wrong = move || -> io::Result<Vec<String>> {
+        let looked = distinct.iter().map(|(sha256, id)| {
+            Ok(wrong_clip(&store, sha256)?.map(|reason| format!("{id}: {reason}")))
+        });
+        looked.filter_map(Result::transpose).collect()
+    };
+    Ok(tokio::task::spawn_blocking(wrong).await.context("the hashing ended early")??)
+}
+
+/// What is wrong with one file, if anything. The store's layout is public, `blobs/sha256/ab/<digest>`;
+/// it is not opened, which would tidy up under the hands of the running pipeline.
+fn wrong_clip(store: &Path, sha256: &str) -> io::Result<Option<String>> {
+    let expected: Digest = match sha256.parse() {
+        Ok(digest) => digest,
+        Err(error) => return Ok(Some(format!("{error}"))),
+    };
+    let hex = expected.to_string();
+    match fetch::digest_of_file(&store.join("blobs/sha256").join(&hex[..2]).join(&hex)) {
+        Ok(found) if found == expected => Ok(None),
+        Ok(found) => Ok(Some(format!("expected {expected}, found {found}"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(Some(format!("{expected} is not in the store")))
         }
+        Err(error) => Err(error),
     }
-    Ok(wrong)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn black_spans_are_read_from_what_ffmpeg_says() {
-        let said = "frame=1\n[blackdetect @ 0x5] black_start:1.5 black_end:2 black_duration:0.5\nx";
-        assert_eq!(black_spans(said), [(1.5, 2.0)]);
-        assert_eq!(black_spans("nothing"), []);
-    }
-}
+mod tests;

@@ -36,8 +36,24 @@ pub struct Scenario {
     pub title: String,
     /// What it is for.
     pub description: String,
+    /// What the result must hold to, beside the invariants of every video.
+    #[serde(default)]
+    pub expect: Expect,
     /// The request.
     pub job: JobSpec,
+}
+
+/// Bounds on the result of a scenario. An absent bound asks for nothing; one that we do not know is
+/// refused, so that none goes unchecked.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Expect {
+    /// The narration is at least so long, seconds.
+    pub narration_min_s: Option<f64>,
+    /// The narration is at most so long, seconds.
+    pub narration_max_s: Option<f64>,
+    /// So many different clips are shown at least.
+    pub clips_min: Option<u32>,
 }
 
 /// Name of the weights in the model's folder.

@@ -8,7 +8,7 @@ mod server;
 pub use self::build::{Profile, build};
 #[cfg(test)]
 pub use self::fixtures::Addresses;
-pub use self::fixtures::{Fixtures, Scenario};
+pub use self::fixtures::{Expect, Fixtures, Scenario};
 pub use self::pipeline::{Pipeline, PipelineArgs};
 #[cfg(test)]
 pub use self::server::Server;

@@ -1,20 +1,24 @@
 //! `cargo xtask run`: one scenario, one video, every invariant checked.
 
+mod tell;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use protocol::{JobState, JobStatus, Outcome, Stage};
+use protocol::JobStatus;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::{Context, fetch_models};
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
-use crate::invariants::{self, Finding};
+use crate::invariants::{self, Asked, Fetched, Finding};
 use crate::services::{self, Fixtures, Pipeline, PipelineArgs, Profile, Scenario};
 use crate::setup::{self, Goal};
 use crate::targets::{NativeClient, NativeTarget};
-use crate::ui::{Progress, Table};
+use crate::ui::Progress;
+
+pub use self::tell::tell;
 
 /// Files that a user wants from a job.
 const ARTEFACTS: [&str; 4] = ["video.mp4", "subtitles.srt", "subtitles.ass", "narration.wav"];
@@ -147,7 +151,8 @@ pub async fn render(
     report
 }
 
-/// One job through a load of one worker: the same path as a load test.
+/// One job through a load of one worker, and a look at what it made: the same path as a load test. The
+/// run file is written as soon as there is a sample, and again with the findings.
 async fn drive(
     client: &NativeClient,
     scenario: &Scenario,
@@ -162,41 +167,85 @@ async fn drive(
     let shown = Arc::clone(&progress);
     let target = NativeTarget {
         client: client.clone(),
-        seen: Box::new(move |status| shown.message(&running(status))),
+        seen: Box::new(move |status| shown.message(&tell::running(status))),
     };
     let mut record = record(scenario, args)?;
-    let (plan, asked) = (record.plan, record.scenario.clone());
-    record.samples = bench::load(plan, asked, Arc::new(target), stop.cancelled(), |_| ()).await;
-    let sample =
-        record.samples.first().filter(|sample| sample.outcome != bench::Outcome::Cancelled);
-    let Some(sample) = sample else { return Err(Failure::Interrupted.into()) };
-    let status: JobStatus = serde_json::from_value(sample.extra.clone()).map_err(|_| {
-        Failure::environment(format!("{:?}: {}", sample.outcome, sample.extra))
-            .with_hint(format!("the logs are in {}", folder.display()))
-    })?;
+    let sample = sample(&mut record, target, folder, stop).await?;
+    let status = ended(sample, folder)?;
 
     progress.message("looking at the video");
-    let job = NativeClient::job(&status.id);
-    let mut video = None;
-    for name in ARTEFACTS {
-        let file = folder.join(name);
-        if client.download(&job, name, &file).await? && name == "video.mp4" {
-            video = Some(file);
-        }
+    let fetched = fetch(client, &status, folder).await?;
+    let asked = Asked { size: scenario.job.size(), expect: scenario.expect.clone() };
+    let evidence = invariants::collect(client, status.clone(), asked, data, &fetched).await?;
+    if stop.is_cancelled() {
+        // Ctrl-C ended the tools too: what they did not see is no evidence.
+        return Err(Failure::Interrupted.into());
     }
-    let size = scenario.job.size();
-    let evidence = invariants::collect(client, status.clone(), size, data, folder).await?;
     let findings = invariants::check(&evidence);
     record.environment.insert("findings".to_owned(), serde_json::to_value(&findings)?);
-    fs_err::write(folder.join("run.json"), record.to_json()?)?;
+    save(&record, folder)?;
     Ok(Report {
         scenario: scenario.name.clone(),
         folder: folder.to_owned(),
         real_time_factor: real_time_factor(&status),
-        video,
+        video: fetched.path("video.mp4"),
         findings,
         status,
     })
+}
+
+/// Drives the job; its sample is in `record` and on disk before anything is made of it.
+async fn sample<'a>(
+    record: &'a mut bench::Run,
+    target: NativeTarget,
+    folder: &Path,
+    stop: &CancellationToken,
+) -> anyhow::Result<&'a bench::Sample> {
+    let (plan, asked) = (record.plan, record.scenario.clone());
+    let mut saved = Ok(());
+    let keep = |sample: &bench::Sample| {
+        record.samples.push(sample.clone());
+        saved = save(record, folder);
+    };
+    bench::load(plan, asked, Arc::new(target), stop.cancelled(), keep).await;
+    saved?;
+    record.samples.first().ok_or_else(|| Failure::Interrupted.into())
+}
+
+/// What the service said last of a job that has ended.
+fn ended(sample: &bench::Sample, folder: &Path) -> anyhow::Result<JobStatus> {
+    // With a status, it was the service that cancelled it: then that is what came out.
+    if sample.outcome == bench::Outcome::Cancelled && sample.extra.is_null() {
+        return Err(Failure::Interrupted.into());
+    }
+    serde_json::from_value(sample.extra.clone()).map_err(|_| {
+        Failure::environment(format!("{:?}: {}", sample.outcome, sample.extra))
+            .with_hint(format!("the logs are in {}", folder.display()))
+            .into()
+    })
+}
+
+/// Brings a job's files into `folder`.
+async fn fetch(
+    client: &NativeClient,
+    status: &JobStatus,
+    folder: &Path,
+) -> anyhow::Result<Fetched> {
+    let job = NativeClient::job(&status.id);
+    let mut names = Vec::new();
+    for name in ARTEFACTS {
+        if client.download(&job, name, &folder.join(name)).await? {
+            names.push(name.to_owned());
+        }
+    }
+    Ok(Fetched { folder: folder.to_owned(), names })
+}
+
+/// Writes the run file: the one before stays until this one is whole.
+fn save(record: &bench::Run, folder: &Path) -> anyhow::Result<()> {
+    let begun = folder.join("run.json.part");
+    fs_err::write(&begun, record.to_json()?)?;
+    Ok(fs_err::rename(&begun, folder.join("run.json"))?)
 }
 
 /// The run file, before there are samples.
@@ -217,19 +266,6 @@ fn record(scenario: &Scenario, args: &Args) -> anyhow::Result<bench::Run> {
     ];
     record.environment.extend(environment.map(|(name, value)| (name.to_owned(), value)));
     Ok(record)
-}
-
-/// Which stages are running, as one line.
-fn running(status: &JobStatus) -> String {
-    let stages = status
-        .stages
-        .iter()
-        .filter(|time| time.finished_us.is_none() && time.attempt == status.attempt);
-    let names: Vec<&str> = stages.map(|time| time.stage.as_str()).collect();
-    match status.state {
-        JobState::Running => format!("{:3.0} %  {}", status.progress * 100.0, names.join(", ")),
-        state => state.as_str().to_owned(),
-    }
 }
 
 fn real_time_factor(status: &JobStatus) -> Option<f64> {
@@ -254,69 +290,5 @@ fn run_folder(
     Ok(folder)
 }
 
-/// Tells a person what came out.
-pub fn tell(report: &Report, cx: &Context<'_>) {
-    if let (Some(video), Some(outcome)) = (&report.video, &report.status.outcome) {
-        cx.ui.data(summary(&cx.paths.shown(video).display().to_string(), outcome, report));
-    } else {
-        cx.ui.data(format!("no video: see {}", cx.paths.shown(&report.folder).display()));
-    }
-    cx.ui.data(stage_table(&report.status));
-    for finding in &report.findings {
-        match &finding.broken {
-            None => cx.ui.pass(finding.invariant),
-            Some(reason) => cx.ui.fail(format!("{}: {reason}", finding.invariant)),
-        }
-    }
-}
-
-fn summary(path: &str, outcome: &Outcome, report: &Report) -> String {
-    let Some(video) = &outcome.video else { return path.to_owned() };
-    let factor = report.real_time_factor.unwrap_or_default();
-    let models: Vec<String> = outcome
-        .models
-        .iter()
-        .map(|model| format!("{} ({:?} weights)", model.name, model.weights).to_lowercase())
-        .collect();
-    format!(
-        "video       {path}\n\
-         length      {:.2} s, {}x{}, {} frames/s, {:.1} MB, {}\n\
-         real time   factor {factor:.2} (processing time / length)\n\
-         clips       {} shown of {} there, {} refused\n\
-         subtitles   {} cues, times from the {}, font {}\n\
-         models      {}",
-        video.duration_ms as f64 / 1000.0,
-        video.width,
-        video.height,
-        video.fps,
-        video.bytes as f64 / 1e6,
-        video.encoder,
-        outcome.clips.len(),
-        outcome.clips_available,
-        outcome.rejected.len(),
-        outcome.subtitles.as_ref().map_or(0, |subtitles| subtitles.cues),
-        outcome.subtitles.as_ref().map_or_else(String::new, |subtitles| {
-            format!("{:?}", subtitles.timing).to_lowercase()
-        }),
-        outcome.subtitles.as_ref().map_or("", |subtitles| &subtitles.font),
-        if models.is_empty() { "none".to_owned() } else { models.join(", ") },
-    )
-}
-
-fn stage_table(status: &JobStatus) -> Table {
-    let mut table = Table::new(["stage", "starts at", "takes", ""]);
-    let begin_us = status.started_us.unwrap_or(status.submitted_us);
-    for stage in Stage::ALL {
-        for time in status.stages.iter().filter(|time| time.stage == stage) {
-            let start_s = time.started_us.saturating_sub(begin_us) as f64 / 1e6;
-            let takes = time.finished_us.map_or_else(
-                || "did not end".to_owned(),
-                |end_us| format!("{:.2} s", end_us.saturating_sub(time.started_us) as f64 / 1e6),
-            );
-            let attempt =
-                if time.attempt > 1 { format!("attempt {}", time.attempt) } else { String::new() };
-            table.row([stage.as_str(), &format!("{start_s:.2} s"), &takes, &attempt]);
-        }
-    }
-    table
-}
+#[cfg(test)]
+mod tests;
