@@ -1,10 +1,12 @@
 //! The HTTP API as a client meets it.
 
+use std::time::{Duration, Instant};
+
 use protocol::{JobState, Problem, Stage};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use super::{World, short};
+use super::{PATIENCE, World, runs, short};
 
 struct Answer {
     status: StatusCode,
@@ -22,6 +24,17 @@ async fn ask(world: &World, method: Method, path: &str, body: &str, range: Optio
     let response = request.send().await.expect("an answer");
     let (status, headers) = (response.status(), response.headers().clone());
     Answer { status, headers, body: response.bytes().await.expect("a body").to_vec() }
+}
+
+/// The answer once there is one: the models are loaded behind the open port.
+async fn ready(world: &World, path: &str) -> Answer {
+    loop {
+        let answer = ask(world, Method::GET, path, "", None).await;
+        if answer.status != StatusCode::SERVICE_UNAVAILABLE {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 async fn check_refused(
@@ -68,13 +81,8 @@ async fn e2e_what_cannot_be_done_is_refused_before_any_work() {
 async fn e2e_a_job_goes_from_202_to_a_video_with_range() {
     let world = World::start("", &[]).await;
     for (path, expected) in [("/healthz", "ok\n"), ("/readyz", "ready\n")] {
-        let answer = loop {
-            // The models are loaded behind the open port.
-            let answer = ask(&world, Method::GET, path, "", None).await;
-            if answer.status != StatusCode::SERVICE_UNAVAILABLE {
-                break answer;
-            }
-        };
+        let answer = tokio::time::timeout(PATIENCE, ready(&world, path)).await;
+        let answer = answer.unwrap_or_else(|_| panic!("{path} is not ready: {}", world.log()));
         assert_eq!((answer.status, answer.body), (StatusCode::OK, expected.as_bytes().to_vec()));
     }
 
@@ -112,24 +120,14 @@ async fn e2e_a_running_job_is_cancelled_within_two_seconds_and_leaves_nothing() 
     let long = "The river runs to the sea. ".repeat(40);
     let job = short(&json!({"video_script": long, "video_size": "1080x1920"}));
     let running = world.submit(job.clone()).await;
-    let in_render =
-        |status: &protocol::JobStatus| status.stages.iter().any(|time| time.stage == Stage::Render);
-    let waiting = loop {
-        let url = world.base.join(&running.status_url).expect("a path");
-        let status: protocol::JobStatus =
-            reqwest::get(url).await.expect("an answer").json().await.expect("a status");
-        assert!(!status.state.is_final(), "{status:?}");
-        if in_render(&status) {
-            break world.submit(job.clone()).await;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    };
+    world.seen(&running, |status| runs(status, Stage::Render)).await;
+    let waiting = world.submit(job.clone()).await;
     let full = ask(&world, Method::POST, "/api/v1/jobs", &job.to_string(), None).await;
     assert_eq!(full.status, StatusCode::TOO_MANY_REQUESTS);
     assert!(full.headers.contains_key("retry-after"));
 
     world.client.cancel(&waiting).await.expect("cancelled");
-    let asked = std::time::Instant::now();
+    let asked = Instant::now();
     world.client.cancel(&running).await.expect("cancelled");
     assert_eq!(world.ended(&running).await.state, JobState::Cancelled);
     assert!(asked.elapsed().as_secs_f64() < 2.0, "took {:?}", asked.elapsed());
@@ -142,7 +140,7 @@ async fn e2e_a_running_job_is_cancelled_within_two_seconds_and_leaves_nothing() 
         if busy().is_empty() {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(busy(), [""; 0]);
     world.stop().await;

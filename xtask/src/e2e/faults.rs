@@ -5,6 +5,7 @@ use protocol::{JobState, JobStatus, Stage};
 use serde_json::{Value, json};
 
 use super::{World, short};
+use crate::services::PROVIDER_KEY;
 
 /// One attempt a job, quick to see a stall: what is retried here is the request.
 const SETTINGS: [&str; 2] = ["jobs.max_attempts=1", "downloads.stall_s=1.0"];
@@ -14,6 +15,8 @@ async fn run(behaviour: &str, changes: &Value, set: &[&str]) -> JobStatus {
     let world = World::start(behaviour, &set).await;
     let status = world.run(short(changes)).await;
     assert_eq!(world.leftovers(), [""; 0], "{behaviour}");
+    let told = serde_json::to_string(&status).expect("a document") + &world.log();
+    assert!(!told.contains(PROVIDER_KEY), "{behaviour}: a key in {told}");
     world.stop().await;
     status
 }
@@ -28,7 +31,6 @@ async fn check_named(behaviour: &str, changes: Value, stage: Stage, code: &str) 
     let error = status.error.unwrap_or_else(|| panic!("{behaviour}: {:?}", status.state));
     assert_eq!((error.stage, error.code.as_str()), (Some(stage), code), "{}", error.message);
     assert!(error.message.contains("http://127.0.0.1"), "no URL in {:?}", error.message);
-    assert!(!error.message.contains("fixture-key"), "a key in {:?}", error.message);
 }
 
 /// Ends before the slow stages: these faults are the provider's.

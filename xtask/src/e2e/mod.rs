@@ -6,6 +6,7 @@
 mod api;
 mod command;
 mod faults;
+mod music;
 mod publish;
 mod restart;
 mod settings;
@@ -13,7 +14,7 @@ mod settings;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use protocol::{Accepted, JobSpec, JobStatus};
+use protocol::{Accepted, JobSpec, JobStatus, Stage, StageTime};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
@@ -60,9 +61,8 @@ impl World {
         Self { folder, paths, set, providers, servers, pipeline, base, client }
     }
 
-    /// Ends the pipeline as `kill -9` does, and starts it again on the same folder.
-    async fn kill_and_restart(&mut self) {
-        self.pipeline.kill().await;
+    /// Starts the pipeline again on the same folder, after it has ended.
+    async fn restart(&mut self) {
         let (pipeline, base) =
             start_pipeline(&self.paths, &self.folder, &self.providers, &self.set).await;
         self.client = NativeClient::new(base.clone()).expect("a client");
@@ -78,6 +78,24 @@ impl World {
         let wait = self.client.wait(job, |_| ());
         let status = tokio::time::timeout(PATIENCE, wait).await;
         status.unwrap_or_else(|_| panic!("not in time: {}", self.log())).expect("a status")
+    }
+
+    /// Looks until the job is as it `is` to be; it must not end before.
+    async fn seen(&self, job: &Accepted, is: impl Fn(&JobStatus) -> bool) {
+        let url = self.base.join(&job.status_url).expect("a path");
+        let looked = async {
+            loop {
+                let answer = reqwest::get(url.clone()).await.expect("an answer");
+                let status: JobStatus = answer.json().await.expect("a status");
+                if is(&status) {
+                    return;
+                }
+                assert!(!status.state.is_final(), "it ended first: {status:?}");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let seen = tokio::time::timeout(PATIENCE, looked).await;
+        seen.unwrap_or_else(|_| panic!("not in time: {}", self.log()));
     }
 
     async fn run(&self, job: Value) -> JobStatus {
@@ -135,6 +153,12 @@ fn walk(folder: &std::path::Path, seen: &mut dyn FnMut(&std::path::Path)) {
         let path = entry.path();
         if path.is_dir() { walk(&path, seen) } else { seen(&path) }
     }
+}
+
+/// Whether this stage runs now.
+fn runs(status: &JobStatus, stage: Stage) -> bool {
+    let now = |time: &&StageTime| time.attempt == status.attempt && time.finished_us.is_none();
+    status.stages.iter().filter(now).any(|time| time.stage == stage)
 }
 
 /// One sentence in a small picture; `changes` go over it.

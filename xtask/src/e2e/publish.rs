@@ -4,6 +4,7 @@ use protocol::{JobState, Stage};
 use serde_json::json;
 
 use super::{World, short};
+use crate::services::S3_SECRET_KEY;
 
 /// The store's address is known only when its server runs: the first world tells it to the second.
 async fn run(behaviour: &str) -> (protocol::JobStatus, Vec<String>) {
@@ -39,6 +40,6 @@ async fn e2e_a_store_that_refuses_is_named() {
     let error = status.error.expect("refused");
     assert_eq!((error.stage, error.code.as_str()), (Some(Stage::Publish), "publish_failed"));
     assert!(error.message.contains("s3://reelbench/videos"), "{}", error.message);
-    assert!(!error.message.contains("fixture-secret"), "{}", error.message);
+    assert!(!error.message.contains(S3_SECRET_KEY), "{}", error.message);
     assert_eq!(left, [""; 0]);
 }

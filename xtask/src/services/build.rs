@@ -1,13 +1,20 @@
 //! Builds the programs of a run.
 
+use std::cell::RefCell;
+use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::cargo::cargo;
 use crate::commands::Context;
 use crate::exit::Failure;
 use crate::process;
+
+/// How often a word is said of a build that nobody sees a bar of.
+const WORD: Duration = Duration::from_secs(30);
 
 /// How cargo is to build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -61,10 +68,56 @@ pub async fn build(
         command.arg("--release");
     }
     let progress = cx.ui.progress("building the pipeline and the fixtures");
-    let built = process::captured(command, stop, |line| progress.message(line.trim())).await?;
+    let last_line = RefCell::new(String::new());
+    let build = process::captured(command, stop, |line| {
+        progress.message(line.trim());
+        line.trim().clone_into(&mut last_line.borrow_mut());
+    });
+    let word = || {
+        if !std::io::stderr().is_terminal() {
+            cx.ui.say(format!("still building: {}", last_line.borrow()));
+        }
+    };
+    let built = with_words(build, WORD, word).await?;
     if built.status.success() {
         return Ok(Binaries::of(cx, profile));
     }
     let tail = built.tail.join("\n  ");
     Err(Failure::environment(format!("cargo build ended with {}:\n  {tail}", built.status)).into())
+}
+
+/// Does `work`, and says a `word` each time that `every` has passed.
+async fn with_words<T>(work: impl Future<Output = T>, every: Duration, word: impl Fn()) -> T {
+    let mut work = std::pin::pin!(work);
+    let mut due = tokio::time::interval_at(Instant::now() + every, every);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            _ = due.tick() => word(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn long_work_is_accompanied_and_short_work_is_not() {
+        let n_words = Cell::new(0);
+        let word = || n_words.set(n_words.get() + 1);
+        let every = Duration::from_millis(20);
+        assert_eq!(with_words(async { 7 }, every, word).await, 7);
+        assert_eq!(n_words.get(), 0);
+        let long = async {
+            while n_words.get() < 3 {
+                tokio::task::yield_now().await;
+            }
+        };
+        with_words(long, every, word).await;
+        assert_eq!(n_words.get(), 3);
+    }
 }

@@ -10,6 +10,14 @@ use super::fixtures::Addresses;
 use super::server::Server;
 use crate::paths::Paths;
 
+/// The key for every provider. The fixtures accept any and refuse requests without one; this one is
+/// found wherever it leaks.
+pub const PROVIDER_KEY: &str = "fixture-provider-key";
+/// Access key of the fixtures' S3; without `publish.url` nothing is sent there.
+const S3_ACCESS_KEY: &str = "fixture";
+/// Secret key of the fixtures' S3.
+pub const S3_SECRET_KEY: &str = "fixture-secret";
+
 /// The program.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
@@ -56,12 +64,11 @@ impl Pipeline {
         for setting in settings(paths, args) {
             command.arg("--set").arg(setting);
         }
-        // The fixtures accept any key, and refuse requests without one.
         for name in ["OPENAI_API_KEY", "PEXELS_API_KEY", "PIXABAY_API_KEY"] {
-            command.env(name, "fixture");
+            command.env(name, PROVIDER_KEY);
         }
-        // The credentials of the fixtures' S3; without `publish.url` nothing is sent there.
-        command.env("AWS_ACCESS_KEY_ID", "fixture").env("AWS_SECRET_ACCESS_KEY", "fixture-secret");
+        command.env("AWS_ACCESS_KEY_ID", S3_ACCESS_KEY);
+        command.env("AWS_SECRET_ACCESS_KEY", S3_SECRET_KEY);
         let (server, Listening { listening }) = Server::start("pipeline", command, log).await?;
         Ok((server, listening))
     }

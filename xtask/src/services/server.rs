@@ -2,6 +2,8 @@
 //! whatever happens to us, it is not left behind.
 
 use std::path::{Path, PathBuf};
+#[cfg(test)]
+use std::process::ExitStatus;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -71,12 +73,6 @@ impl Server {
         }
     }
 
-    /// Its process.
-    #[cfg(test)]
-    pub fn pid(&self) -> Option<u32> {
-        self.child.id()
-    }
-
     /// How it ended, where it has.
     pub fn ended(&mut self) -> Option<String> {
         let status = self.child.try_wait().ok()??;
@@ -86,6 +82,23 @@ impl Server {
     /// Asks it to end, and ends it where it does not.
     pub async fn stop(mut self) {
         self.end().await;
+    }
+
+    /// Closes its input and gives how it ended. None: it did not, within `patience`.
+    #[cfg(test)]
+    pub async fn ends_by_itself(&mut self, patience: Duration) -> Option<ExitStatus> {
+        drop(self.stdin.take());
+        let ended = tokio::time::timeout(patience, self.child.wait()).await;
+        ended.ok().map(|status| status.expect("it was waited for"))
+    }
+
+    /// Asks it to end as a service manager does. None: it did not end within `patience`.
+    #[cfg(test)]
+    pub async fn ends_by_sigterm(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        rustix::process::kill_process(pid.expect("it runs"), Signal::TERM).expect("it is there");
+        let ended = tokio::time::timeout(patience, self.child.wait()).await;
+        ended.ok().map(|status| status.expect("it was waited for"))
     }
 
     /// Ends it as `kill -9` does.
@@ -138,6 +151,17 @@ mod tests {
         assert_eq!(ready["port"], 7);
         server.stop().await;
         assert_eq!(fs_err::read_to_string(&log).expect("log"), "bye\n");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_ignores_the_end_of_its_input_is_seen() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let script = sh("echo 7; exec sleep 61.25");
+        let (mut server, _): (_, u32) =
+            Server::start("sh", script, &folder.path().join("log")).await.expect("started");
+        assert_eq!(server.ends_by_itself(Duration::from_millis(200)).await, None);
+        let status = server.ends_by_sigterm(Duration::from_secs(10)).await.expect("it ended");
+        assert!(!status.success(), "{status}");
     }
 
     #[tokio::test]
