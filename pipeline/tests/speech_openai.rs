@@ -188,6 +188,8 @@ async fn what_stays_wrong_is_told_at_once() {
     check_error(vec![status(429, quota)], "answers 429", false).await;
     let mp3 = Response::new(Body::from("ID3\u{4}\0\0"));
     check_error(vec![mp3], "unusable sound from http://127.0.0.1", false).await;
+    let foreign = status(429, "insufficient_quota of voices: wait");
+    check_error(vec![foreign, status(400, "no")], "answers 400: no", false).await;
     let mut long_wait = status(429, "come back tomorrow");
     long_wait.headers_mut().insert("retry-after", "86400".parse().expect("header"));
     check_error(vec![long_wait], "is asked too often: come back tomorrow", true).await;
@@ -197,6 +199,8 @@ async fn what_stays_wrong_is_told_at_once() {
 async fn tries_come_to_an_end() {
     let failing = (0..4).map(|_| status(500, "out of memory")).collect();
     check_error(failing, "answers 500: out of memory", true).await;
+    let slow = (0..4).map(|_| status(408, "no request came")).collect();
+    check_error(slow, "cannot reach http://127.0.0.1", true).await;
 }
 
 #[tokio::test]

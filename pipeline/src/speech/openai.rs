@@ -86,6 +86,7 @@ async fn speak_piece(
         request: request.build(),
         url,
         key: server.api_key.as_ref(),
+        // No speech error names it.
         key_env: "",
         max_bytes: MAX_BYTES,
         // To wait for longer than there is time helps nobody: the error is told at once.

@@ -133,29 +133,4 @@ fn best_file(files: Vec<File>, size: Size) -> Option<File> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check_best(files: &[(u32, u32)], size: &str, expected: Option<(u32, u32)>) {
-        let files = files.iter().map(|&(width, height)| File {
-            url: "http://x/y.mp4".to_owned(),
-            width,
-            height,
-            bytes: None,
-        });
-        let best = best_file(files.collect(), size.parse().expect("a size"));
-        assert_eq!(best.map(|file| (file.width, file.height)), expected);
-    }
-
-    #[test]
-    fn the_smallest_file_that_fills_the_picture_is_taken() {
-        check_best(&[], "540x960", None);
-        check_best(&[(0, 0)], "540x960", None);
-        check_best(&[(2160, 3840), (1080, 1920), (540, 960)], "1080x1920", Some((1080, 1920)));
-        check_best(&[(2160, 3840), (1080, 1920), (540, 960)], "540x960", Some((540, 960)));
-        check_best(&[(360, 640), (540, 960)], "1080x1920", Some((540, 960)));
-        // A wide clip is cut at its sides: its height counts.
-        check_best(&[(1920, 1080), (3840, 2160)], "1080x1920", Some((3840, 2160)));
-    }
-}
+mod tests;
