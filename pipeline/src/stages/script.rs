@@ -4,6 +4,7 @@ use protocol::JobSpec;
 
 use crate::artefacts::Script;
 use crate::error::StageError;
+use crate::job::request::MAX_SCRIPT_CHARS;
 use crate::parts::Parts;
 use crate::providers::llm::Question;
 
@@ -21,15 +22,23 @@ pub async fn run(parts: &Parts, spec: &JobSpec) -> Result<Script, StageError> {
     }
     let answer = parts.llm.answer(&question(spec)).await;
     let answer = answer.map_err(|error| error.into_stage_error(LLM_CODES))?;
-    let text = clean(&answer);
-    if text.chars().any(char::is_alphanumeric) {
-        Ok(Script { text })
+    narration(&answer, &spec.video_subject)
+}
+
+/// The script in an answer. It is bounded as a script of the user is: what is spoken, drawn and
+/// searched for grows with it.
+fn narration(answer: &str, subject: &str) -> Result<Script, StageError> {
+    let text = clean(answer);
+    let n_chars = text.chars().count();
+    let found = if n_chars > MAX_SCRIPT_CHARS {
+        format!("{n_chars} characters of at most {MAX_SCRIPT_CHARS}")
+    } else if !text.chars().any(char::is_alphanumeric) {
+        format!("{answer:?}")
     } else {
-        Err(StageError::transient(
-            "llm_bad_answer",
-            format!("expected a narration about {:?}, found {answer:?}", spec.video_subject),
-        ))
-    }
+        return Ok(Script { text });
+    };
+    let message = format!("expected a narration about {subject:?}, found {found}");
+    Err(StageError::transient("llm_bad_answer", message))
 }
 
 fn question(spec: &JobSpec) -> Question {
@@ -125,5 +134,27 @@ mod tests {
         );
         check_clean("(a) and (b)", "(a) and (b)");
         check_clean("Biển đêm.\n\n\n\nSóng vỗ.", "Biển đêm.\n\nSóng vỗ.");
+    }
+
+    #[track_caller]
+    fn check_narration(answer: &str, expected: Result<&str, &str>) {
+        let found = narration(answer, "sea").map(|script| script.text);
+        let found = found.map_err(|error| (error.code, error.message));
+        let expected = expected.map(str::to_owned).map_err(|found| {
+            ("llm_bad_answer", format!("expected a narration about \"sea\", found {found}"))
+        });
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn an_answer_without_words_or_without_end_is_no_narration() {
+        check_narration("<think>hm", Err("\"<think>hm\""));
+        check_narration("…!", Err("\"…!\""));
+        let longest = "é".repeat(MAX_SCRIPT_CHARS);
+        let too_long = format!("{longest}é");
+        check_narration(&too_long, Err("50001 characters of at most 50000"));
+        check_narration(&longest, Ok(&longest));
+        // Thoughts are not spoken.
+        check_narration(&format!("<think>{too_long}</think>The sea."), Ok("The sea."));
     }
 }
