@@ -8,8 +8,9 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
-use super::short;
+use super::{World, short};
 use crate::paths::Paths;
+use crate::services::PROVIDER_KEY;
 
 fn make(data: &tempfile::TempDir, set: &[&str]) -> Child {
     let paths = Paths::from_env().expect("a checkout");
@@ -18,6 +19,7 @@ fn make(data: &tempfile::TempDir, set: &[&str]) -> Child {
     for setting in set {
         command.args(["--set", setting]);
     }
+    command.current_dir(data.path()).env("PEXELS_API_KEY", PROVIDER_KEY);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.kill_on_drop(true).spawn().expect("the pipeline is built by `cargo xtask test`")
 }
@@ -88,4 +90,32 @@ async fn e2e_make_that_is_interrupted_leaves_nothing_unfinished() {
     kill_process(pid, Signal::INT).expect("it is there");
     let output = child.wait_with_output().await.expect("an end");
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e2e_make_renders_in_a_relative_folder() {
+    let world = World::start("", &[]).await;
+    let data = tempfile::tempdir().expect("temporary folder");
+    let stock = format!(
+        "stock.pexels={{base_url='{}', api_key_env='PEXELS_API_KEY'}}",
+        world.providers.pexels
+    );
+    let output =
+        feed(make(&data, &["data_dir='rel'", &stock]), &short(&json!({})).to_string()).await;
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let status: JobStatus = serde_json::from_slice(&output.stdout).expect("one document");
+    let video = data.path().join("rel/jobs").join(&status.id).join("video.mp4");
+    assert!(video.is_file(), "{}", video.display());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn e2e_make_refuses_a_font_that_is_not_installed() {
+    let data = tempfile::tempdir().expect("temporary folder");
+    let job = short(&json!({ "font_name": "Open Sanss" })).to_string();
+    let output = feed(make(&data, &[]), &job).await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("font_name: expected an installed family"), "{said}");
+    assert!(!data.path().join("jobs").exists(), "refused before any work");
 }

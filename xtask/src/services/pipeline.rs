@@ -67,6 +67,10 @@ impl Pipeline {
         for name in ["OPENAI_API_KEY", "PEXELS_API_KEY", "PIXABAY_API_KEY"] {
             command.env(name, PROVIDER_KEY);
         }
+        // Its providers are on this machine: no proxy leads to them.
+        for name in ["NO_PROXY", "no_proxy"] {
+            command.env(name, "127.0.0.1,localhost");
+        }
         command.env("AWS_ACCESS_KEY_ID", S3_ACCESS_KEY);
         command.env("AWS_SECRET_ACCESS_KEY", S3_SECRET_KEY);
         let (server, Listening { listening }) = Server::start("pipeline", command, log).await?;

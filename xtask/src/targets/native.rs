@@ -35,8 +35,11 @@ impl NativeClient {
     ///
     /// The HTTP client cannot be built.
     pub fn new(base: Url) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().connect_timeout(ANSWER_TIMEOUT).build()?;
-        Ok(Self { http, base })
+        let mut http = reqwest::Client::builder().connect_timeout(ANSWER_TIMEOUT);
+        if is_loopback(&base) {
+            http = http.no_proxy(); // no proxy leads to this machine
+        }
+        Ok(Self { http: http.build()?, base })
     }
 
     /// Submits a job.
@@ -125,6 +128,15 @@ impl NativeClient {
     }
 }
 
+fn is_loopback(base: &Url) -> bool {
+    match base.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
 /// A refusal as an error that names what is wrong.
 async fn accepted(response: Response) -> anyhow::Result<Response> {
     let status = response.status();
@@ -161,6 +173,19 @@ fn job_counts(metrics: &str) -> Vec<(String, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn loopback_is_told_from_the_world() {
+        for (base, expected) in [
+            ("http://127.0.0.1:8090", true),
+            ("http://[::1]/", true),
+            ("http://localhost:1/", true),
+            ("http://127.0.0.1.example.org/", false),
+            ("https://10.0.0.1/", false),
+        ] {
+            assert_eq!(is_loopback(&base.parse().expect("a URL")), expected, "{base}");
+        }
+    }
 
     #[test]
     fn job_counts_are_read_from_the_metrics() {

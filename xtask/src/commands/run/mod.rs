@@ -115,6 +115,7 @@ pub async fn render(
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Report> {
+    check(args)?;
     setup::ensure(Some(Goal::Demo), cx.ui, stop).await?;
     let binaries = services::build(cx, args.build, stop).await?;
     let fixtures = Fixtures::new(binaries.fixtures);
@@ -149,6 +150,22 @@ pub async fn render(
     pipeline.stop().await;
     servers.stop().await;
     report
+}
+
+/// What can be known to be wrong before minutes of building.
+fn check(args: &Args) -> anyhow::Result<()> {
+    if !["baseline", "optimized"].contains(&args.profile.as_str()) {
+        let message =
+            format!("unknown profile {:?}, expected `baseline` or `optimized`", args.profile);
+        return Err(Failure::usage(message).into());
+    }
+    if let Some(pair) = args.set.iter().find(|pair| !pair.contains('=')) {
+        return Err(Failure::usage(format!("--set {pair:?}: expected KEY=VALUE")).into());
+    }
+    if let Some(file) = &args.behaviour {
+        fs_err::metadata(file)?;
+    }
+    Ok(())
 }
 
 /// One job through a load of one worker, and a look at what it made: the same path as a load test. The
@@ -219,7 +236,8 @@ fn ended(sample: &bench::Sample, folder: &Path) -> anyhow::Result<JobStatus> {
         return Err(Failure::Interrupted.into());
     }
     serde_json::from_value(sample.extra.clone()).map_err(|_| {
-        Failure::environment(format!("{:?}: {}", sample.outcome, sample.extra))
+        let reason = sample.extra["error"].as_str().unwrap_or("the service said nothing");
+        Failure::environment(format!("the job was not done: {reason}"))
             .with_hint(format!("the logs are in {}", folder.display()))
             .into()
     })
