@@ -57,7 +57,9 @@ fn summary(path: &str, outcome: &Outcome, report: &Report) -> String {
 
 fn stage_table(status: &JobStatus) -> Table {
     let mut table = Table::new(["stage", "starts at", "takes", ""]);
-    let begin_us = status.started_us.unwrap_or(status.submitted_us);
+    // After a retry `started_us` is of the last attempt, and the first stage is earlier.
+    let first_us = status.stages.iter().map(|time| time.started_us).min();
+    let begin_us = first_us.into_iter().chain(status.started_us).min().unwrap_or_default();
     for stage in Stage::ALL {
         for time in status.stages.iter().filter(|time| time.stage == stage) {
             let start_s = time.started_us.saturating_sub(begin_us) as f64 / 1e6;
@@ -83,5 +85,62 @@ pub fn running(status: &JobStatus) -> String {
     match status.state {
         JobState::Running => format!("{:3.0} %  {}", status.progress * 100.0, names.join(", ")),
         state => state.as_str().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{Priority, StageTime};
+
+    use super::*;
+
+    fn retried() -> JobStatus {
+        let time = |stage, started_us, finished_us, attempt| StageTime {
+            stage,
+            started_us,
+            finished_us,
+            attempt,
+        };
+        JobStatus {
+            id: "a".to_owned(),
+            state: JobState::Running,
+            priority: Priority::Normal,
+            attempt: 2,
+            max_attempts: 3,
+            progress: 0.125,
+            submitted_us: 0,
+            started_us: Some(2_000_000),
+            finished_us: None,
+            stages: vec![
+                time(Stage::Script, 1_000_000, Some(1_500_000), 1),
+                time(Stage::Terms, 1_500_000, None, 1),
+                time(Stage::Terms, 2_250_000, None, 2),
+                time(Stage::Narration, 2_000_000, Some(3_230_000), 2),
+            ],
+            error: None,
+            outcome: None,
+        }
+    }
+
+    #[test]
+    fn only_what_runs_now_is_called_running() {
+        assert_eq!(running(&retried()), " 12 %  terms");
+        let queued = JobStatus { state: JobState::Queued, ..retried() };
+        assert_eq!(running(&queued), "queued");
+    }
+
+    #[test]
+    fn each_attempt_at_a_stage_has_a_row() {
+        let table = stage_table(&retried()).to_string();
+        let rows: Vec<String> =
+            table.lines().map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let expected = [
+            "stage starts at takes",
+            "script 0.00 s 0.50 s",
+            "terms 0.50 s did not end",
+            "terms 1.25 s did not end attempt 2",
+            "narration 1.00 s 1.23 s attempt 2",
+        ];
+        assert_eq!(rows, expected);
     }
 }
