@@ -1,6 +1,6 @@
 //! Background music is heard in the video.
 
-use protocol::{JobState, Stage};
+use protocol::JobState;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -37,12 +37,13 @@ async fn e2e_music_is_heard_and_is_the_same_for_the_same_seed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn e2e_music_that_is_not_there_is_named() {
-    let world = World::start("", &["jobs.max_attempts=1"]).await;
-    let job = json!({"bgm_type": "custom", "bgm_file": "no-such-track.mp3"});
-    let error = world.run(short(&job)).await.error.expect("there is no such track");
-    assert_eq!((error.stage, error.code.as_str()), (Some(Stage::Render), "music_missing"));
-    assert!(error.message.contains("no-such-track.mp3"), "{}", error.message);
-    assert_eq!(world.leftovers(), [""; 0]);
+async fn e2e_music_that_is_not_there_is_refused_by_name() {
+    let world = World::start("", &[]).await;
+    let job = short(&json!({"bgm_type": "custom", "bgm_file": "no-such-track.mp3"}));
+    let spec = serde_json::from_value(job).expect("a job");
+    let refused = world.client.submit(&spec).await.expect_err("there is no such track");
+    let message = refused.to_string();
+    assert!(message.contains("422") && message.contains("bgm_file: expected one of"), "{message}");
+    assert!(message.contains("no-such-track.mp3"), "{message}");
     world.stop().await;
 }
