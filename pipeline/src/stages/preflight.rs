@@ -15,12 +15,9 @@ pub fn check(parts: &Parts, spec: &JobSpec) -> Vec<FieldError> {
             expected: format!("an installed family: {error}"),
         });
     }
-    if let Err(error) = render::music(parts.settings.music.dir.as_deref(), spec) {
-        errors.push(FieldError {
-            field: "bgm_file".to_owned(),
-            value: spec.bgm_file.clone(),
-            expected: error.message,
-        });
+    if let Err(expected) = render::music(parts.settings.music.dir.as_deref(), spec) {
+        let (field, value) = ("bgm_file".to_owned(), spec.bgm_file.clone());
+        errors.push(FieldError { field, value, expected });
     }
     errors
 }

@@ -50,7 +50,10 @@ pub async fn run(
         narration: folder.file(&narration.file),
         duration_ms: narration.duration_ms,
         voice_volume: spec.voice_volume,
-        music: music(parts.settings.music.dir.as_deref(), spec)?,
+        music: music(parts.settings.music.dir.as_deref(), spec).map_err(|expected| {
+            let message = format!("bgm_file: expected {expected}, found {:?}", spec.bgm_file);
+            StageError::permanent("music_missing", message)
+        })?,
         subtitles: spec
             .subtitle_enabled
             .then(|| BurnIn { ass: subtitles.ass.clone(), fonts_dir: None }),
@@ -97,12 +100,13 @@ fn shots(materials: &Materials, selection: &Selection) -> Vec<ShotInput> {
     selection.shots.iter().filter_map(shot).collect()
 }
 
-pub(super) fn music(folder: Option<&Path>, spec: &JobSpec) -> Result<Option<Music>, StageError> {
+/// The music that is asked for, or what would have been expected.
+pub(super) fn music(folder: Option<&Path>, spec: &JobSpec) -> Result<Option<Music>, String> {
     if spec.bgm_type == BgmType::None || spec.bgm_volume <= 0.0 {
         return Ok(None);
     }
     let tracks = folder.map(tracks).transpose();
-    let tracks = tracks.map_err(|error| StageError::permanent("music_missing", error))?;
+    let tracks = tracks.map_err(|error| format!("a music folder that can be read: {error}"))?;
     let track = choose(tracks.as_deref().unwrap_or_default(), spec)?;
     let path = folder.zip(track).map(|(folder, track)| folder.join(track));
     Ok(path.map(|path| Music { path, volume: spec.bgm_volume }))
@@ -122,7 +126,7 @@ fn tracks(folder: &Path) -> std::io::Result<Vec<String>> {
     Ok(tracks)
 }
 
-fn choose<'a>(tracks: &'a [String], spec: &JobSpec) -> Result<Option<&'a String>, StageError> {
+fn choose<'a>(tracks: &'a [String], spec: &JobSpec) -> Result<Option<&'a String>, String> {
     match spec.bgm_type {
         BgmType::None => Ok(None),
         BgmType::Random if tracks.is_empty() => Ok(None),
@@ -130,13 +134,11 @@ fn choose<'a>(tracks: &'a [String], spec: &JobSpec) -> Result<Option<&'a String>
             let index = usize::try_from(spec.seed % tracks.len() as u64).unwrap_or(0);
             Ok(tracks.get(index))
         }
-        BgmType::Custom => {
-            tracks.iter().find(|track| **track == spec.bgm_file).map(Some).ok_or_else(|| {
-                let message =
-                    format!("expected one of the tracks {tracks:?}, found {:?}", spec.bgm_file);
-                StageError::permanent("music_missing", message)
-            })
-        }
+        BgmType::Custom => tracks
+            .iter()
+            .find(|track| **track == spec.bgm_file)
+            .map(Some)
+            .ok_or_else(|| format!("one of the tracks {}", tracks.join(", "))),
     }
 }
 
@@ -149,15 +151,12 @@ mod tests {
         let tracks = ["a.mp3".to_owned(), "b.m4a".to_owned()];
         let spec = JobSpec { bgm_type, bgm_file: file.to_owned(), seed, ..JobSpec::default() };
         let found = choose(&tracks, &spec).map(|track| track.map(String::as_str));
-        match (found, expected) {
-            (Err(error), Err(code)) => assert_eq!(error.code, code),
-            (found, expected) => assert_eq!(found.ok(), expected.ok()),
-        }
+        assert_eq!(found, expected.map_err(str::to_owned));
     }
 
     #[test]
     fn music_is_the_named_track_or_the_seeds() {
-        check(BgmType::Custom, "c.mp3", 0, Err("music_missing"));
+        check(BgmType::Custom, "c.mp3", 0, Err("one of the tracks a.mp3, b.m4a"));
         check(BgmType::Custom, "b.m4a", 0, Ok(Some("b.m4a")));
         check(BgmType::Random, "", 4, Ok(Some("a.mp3")));
         check(BgmType::Random, "", 5, Ok(Some("b.m4a")));
