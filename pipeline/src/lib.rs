@@ -20,3 +20,4 @@ pub mod service;
 pub mod settings;
 pub mod speech;
 pub mod stages;
+pub mod timeline;

@@ -11,10 +11,10 @@ use crate::media::{self, Encoder};
 use crate::ml::{Batching, ModelSettings, Models};
 use crate::providers::Key;
 use crate::providers::llm::Llm;
+use crate::providers::objects::Publisher;
 use crate::providers::stock::Stock;
 use crate::settings::{self, Settings, seconds};
 use crate::speech::{OpenAiSpeech, SpeechSettings};
-use crate::stages::publish::Publisher;
 
 /// The parts.
 pub struct Parts {

@@ -90,6 +90,15 @@ async fn forward(pipe: Pipe, lines: mpsc::Sender<String>) {
     }
 }
 
+/// Sends `signal` to the group that `child` leads; to nobody once it has ended.
+pub fn signal_group(child: &Child, signal: Signal) {
+    // `id` is None once the child was waited for: then its group may belong to somebody else.
+    let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    if let Some(group) = group {
+        let _ = kill_process_group(group, signal);
+    }
+}
+
 /// A program and whatever it starts; killed together when dropped before its end.
 struct Group {
     child: Child,
@@ -128,11 +137,7 @@ impl Group {
     }
 
     fn signal(&self, signal: Signal) {
-        // `id` is None once the child was waited for: then its group may belong to somebody else.
-        let group = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        if let Some(group) = group {
-            let _ = kill_process_group(group, signal);
-        }
+        signal_group(&self.child, signal);
     }
 }
 

@@ -4,7 +4,7 @@
 mod alignment;
 
 use crate::artefacts::TimedWord;
-use crate::speech::timeline::{Anchor, place, weight};
+use crate::timeline::{Anchor, place, weight};
 
 /// The words of `known` with the times of the same words in `heard`.
 ///
@@ -86,7 +86,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::speech::timeline::tests::check_well_timed;
+    use crate::timeline::tests::check_well_timed;
 
     fn heard(words: &[(&str, u64, u64)]) -> Vec<TimedWord> {
         let word = |&(text, start_ms, end_ms): &(&str, u64, u64)| TimedWord {

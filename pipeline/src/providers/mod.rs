@@ -7,6 +7,7 @@
 pub(crate) mod http;
 mod key;
 pub mod llm;
+pub mod objects;
 pub mod stock;
 #[cfg(test)]
 mod test_server;

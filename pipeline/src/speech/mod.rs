@@ -6,7 +6,6 @@ mod error;
 mod espeak;
 mod openai;
 mod split;
-pub mod timeline;
 mod voice;
 mod wav;
 mod words;

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::timeline::{Anchor, place};
 use crate::artefacts::TimedWord;
+use crate::timeline::{Anchor, place};
 
 /// What the speech engine reports at an instant of the sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -89,8 +89,8 @@ const SILENCE: u16 = 32;
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::timeline::tests::check_well_timed;
     use super::*;
+    use crate::timeline::tests::check_well_timed;
 
     fn word(text_position: i64, audio_ms: i64) -> Event {
         Event { kind: EventKind::Word, text_position, length: 1, audio_ms }

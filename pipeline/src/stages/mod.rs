@@ -13,3 +13,6 @@ pub mod script;
 pub mod selection;
 pub mod subtitles;
 pub mod terms;
+
+/// Codes of a language model that is away, that refuses, and whose answer is of no use.
+const LLM_CODES: [&str; 3] = ["llm_unavailable", "llm_refused", "llm_bad_answer"];

@@ -2,14 +2,12 @@
 
 use protocol::JobSpec;
 
+use super::LLM_CODES;
 use crate::artefacts::Script;
 use crate::error::StageError;
 use crate::job::request::MAX_SCRIPT_CHARS;
 use crate::parts::Parts;
 use crate::providers::llm::Question;
-
-/// Codes of a language model that is away, that refuses, and whose answer is of no use.
-pub const LLM_CODES: [&str; 3] = ["llm_unavailable", "llm_refused", "llm_bad_answer"];
 
 /// Runs the stage.
 ///

@@ -3,7 +3,7 @@
 use protocol::JobSpec;
 use serde_json::{Value, json};
 
-use super::script::LLM_CODES;
+use super::LLM_CODES;
 use crate::artefacts::{Script, SearchTerms};
 use crate::error::StageError;
 use crate::parts::Parts;

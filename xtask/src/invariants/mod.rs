@@ -1,4 +1,4 @@
-//! What must be true of every finished video (`facts/claims.md`, section 4): pure checks over evidence
+//! What must be true of every finished video (the acceptance invariants of the design): pure checks over evidence
 //! that was collected from outside, with other tools than the pipeline's own.
 
 mod evidence;

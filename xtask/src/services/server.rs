@@ -8,12 +8,13 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::exit::Failure;
+use crate::process::signal_group;
 
 /// Time to print the line: models are loaded behind it, not before it.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -95,7 +96,7 @@ impl Server {
     /// Asks it to end as a service manager does. None: it did not end within `patience`.
     #[cfg(test)]
     pub async fn ends_by_sigterm(&mut self, patience: Duration) -> Option<ExitStatus> {
-        let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let pid = self.child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
         rustix::process::kill_process(pid.expect("it runs"), Signal::TERM).expect("it is there");
         let ended = tokio::time::timeout(patience, self.child.wait()).await;
         ended.ok().map(|status| status.expect("it was waited for"))
@@ -124,10 +125,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let group = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        if let Some(group) = group {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
+        signal_group(&self.child, Signal::KILL);
     }
 }
 
