@@ -11,6 +11,7 @@
 //! Instants are microseconds since the run began (`…_us`), on one monotonic clock.
 
 mod distribution;
+mod ending;
 mod load;
 mod parts;
 mod plan;
@@ -21,8 +22,10 @@ mod scenario;
 mod summary;
 mod target;
 pub mod text;
+mod usage;
 
 pub use distribution::Distribution;
+pub use ending::Ending;
 pub use load::load;
 pub use parts::Parts;
 pub use plan::Plan;
@@ -32,3 +35,4 @@ pub use sample::{Outcome, Sample, StageSpan};
 pub use scenario::Scenario;
 pub use summary::{StageSummary, Summary};
 pub use target::{Clock, Driven, Job, Stop, Target};
+pub use usage::{GpuUsage, Usage};

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Plan, Sample, Scenario};
+use crate::{Ending, Plan, Sample, Scenario, Usage};
 
 /// Version of the document; raised when a field changes its meaning.
 const FORMAT: u32 = 1;
@@ -21,6 +21,12 @@ pub struct Run {
     pub began_unix_us: u64,
     /// What may explain the numbers: machine, versions, whether weights are real or fixtures.
     pub environment: BTreeMap<String, serde_json::Value>,
+    /// How it came to its end.
+    #[serde(default)]
+    pub ending: Ending,
+    /// What the driven processes used, in order of time. Empty: nobody looked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub usage: Vec<Usage>,
     /// In the order in which jobs ended.
     pub samples: Vec<Sample>,
 }
@@ -59,6 +65,8 @@ impl Run {
             target: target.into(),
             began_unix_us,
             environment: BTreeMap::new(),
+            ending: Ending::default(),
+            usage: Vec::new(),
             samples: Vec::new(),
         }
     }
