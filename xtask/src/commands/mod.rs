@@ -5,6 +5,7 @@ pub mod doctor;
 pub mod fetch_models;
 pub mod run;
 pub mod setup;
+mod stand;
 pub mod test;
 
 use crate::paths::Paths;

@@ -5,12 +5,11 @@ mod fixtures;
 mod pipeline;
 mod server;
 
-pub use self::build::{Profile, build};
+pub use self::build::{Binaries, Profile, build};
 #[cfg(test)]
 pub use self::fixtures::Addresses;
 pub use self::fixtures::{Expect, Fixtures, Scenario};
 #[cfg(test)]
 pub use self::pipeline::{PROVIDER_KEY, S3_SECRET_KEY};
 pub use self::pipeline::{Pipeline, PipelineArgs};
-#[cfg(test)]
 pub use self::server::Server;

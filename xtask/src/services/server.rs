@@ -74,6 +74,11 @@ impl Server {
         }
     }
 
+    /// Its process id. None: it has ended and was waited for.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// How it ended, where it has.
     pub fn ended(&mut self) -> Option<String> {
         let status = self.child.try_wait().ok()??;

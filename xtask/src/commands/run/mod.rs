@@ -9,12 +9,12 @@ use protocol::JobStatus;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::{Context, fetch_models};
+use crate::commands::Context;
+use crate::commands::stand::{self, Flags, Stand};
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
 use crate::invariants::{self, Asked, Fetched, Finding};
-use crate::services::{self, Fixtures, Pipeline, PipelineArgs, Profile, Scenario};
-use crate::setup::{self, Goal};
+use crate::services::Scenario;
 use crate::targets::{NativeClient, NativeTarget};
 use crate::ui::Progress;
 
@@ -44,18 +44,8 @@ pub struct Args {
     /// A scenario of the fixtures (english, vietnamese, long, short, hostile), or a TOML file
     #[arg(default_value = "english")]
     scenario: String,
-    /// The pipeline's set of settings: `baseline` or `optimized`
-    #[arg(long, default_value = "optimized")]
-    profile: String,
-    /// One setting of the pipeline, over the profile
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// How the programs are built
-    #[arg(long, default_value = "release")]
-    build: Profile,
-    /// Latency, bandwidth and faults of the provider servers (TOML; see `fixtures serve --help`)
-    #[arg(long, value_name = "FILE")]
-    behaviour: Option<PathBuf>,
+    #[command(flatten)]
+    flags: Flags,
     /// Folder for the video and its record [default: reports/runs/<time>-<scenario>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -66,10 +56,7 @@ impl Args {
     pub fn of(scenario: &str) -> Self {
         Self {
             scenario: scenario.to_owned(),
-            profile: "optimized".to_owned(),
-            set: Vec::new(),
-            build: Profile::Release,
-            behaviour: None,
+            flags: Flags::default(),
             out: None,
         }
     }
@@ -115,57 +102,19 @@ pub async fn render(
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Report> {
-    check(args)?;
-    setup::ensure(Some(Goal::Demo), cx.ui, stop).await?;
-    let binaries = services::build(cx, args.build, stop).await?;
-    let fixtures = Fixtures::new(binaries.fixtures);
-    let scenario = fixtures.scenario(&args.scenario).await?;
-    cx.ui.say(format!("{}: {}", scenario.title, scenario.description));
-    let media = fixtures.make_media(cx, stop).await?;
-    fetch_models::ensure(cx, stop).await?;
-    fixtures.make_whisper_model(cx, stop).await?;
-
-    let folder = run_folder(args.out.as_deref(), cx, &scenario)?;
-    // Its data go with it, but the artefacts: they are fetched over HTTP.
-    fs_err::create_dir_all(cx.paths.runs())?;
-    let data = tempfile::Builder::new().prefix("run-").tempdir_in(cx.paths.runs())?;
-
-    let log = folder.join("fixtures.log");
-    let (servers, providers) = fixtures.serve(&media, args.behaviour.as_deref(), &log).await?;
-    let started = PipelineArgs {
-        profile: &args.profile,
-        set: &args.set,
-        data_dir: data.path(),
-        providers: &providers,
-    };
-    let log = folder.join("pipeline.log");
-    let (mut pipeline, base) =
-        Pipeline::new(binaries.pipeline).serve(&cx.paths, &started, &log).await?;
-    let client = NativeClient::new(base)?;
-    let report = drive(&client, &scenario, args, cx, data.path(), &folder, stop).await;
-    let report = match (report, pipeline.ended()) {
+    args.flags.check()?;
+    let prepared = stand::prepare(&args.scenario, args.flags.build, cx, stop).await?;
+    let folder = run_folder(args.out.as_deref(), cx, &prepared.scenario)?;
+    let mut stand = Stand::start(&prepared, &args.flags, &folder, cx).await?;
+    let client = NativeClient::new(stand.base.clone())?;
+    let report =
+        drive(&client, &prepared.scenario, args, cx, stand.data(), &folder, stop).await;
+    let report = match (report, stand.died()) {
         (Err(error), Some(reason)) => Err(error.context(reason)),
         (report, _) => report,
     };
-    pipeline.stop().await;
-    servers.stop().await;
+    stand.stop().await;
     report
-}
-
-/// What can be known to be wrong before minutes of building.
-fn check(args: &Args) -> anyhow::Result<()> {
-    if !["baseline", "optimized"].contains(&args.profile.as_str()) {
-        let message =
-            format!("unknown profile {:?}, expected `baseline` or `optimized`", args.profile);
-        return Err(Failure::usage(message).into());
-    }
-    if let Some(pair) = args.set.iter().find(|pair| !pair.contains('=')) {
-        return Err(Failure::usage(format!("--set {pair:?}: expected KEY=VALUE")).into());
-    }
-    if let Some(file) = &args.behaviour {
-        fs_err::metadata(file)?;
-    }
-    Ok(())
 }
 
 /// One job through a load of one worker, and a look at what it made: the same path as a load test. The
@@ -277,8 +226,8 @@ fn record(scenario: &Scenario, args: &Args) -> anyhow::Result<bench::Run> {
     let mut record = bench::Run::new(asked, bench::Plan::single(), "native", began_us);
     let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
     let environment = [
-        ("profile", args.profile.clone().into()),
-        ("set", args.set.clone().into()),
+        ("profile", args.flags.profile.clone().into()),
+        ("set", args.flags.set.clone().into()),
         ("cores", n_cores.into()),
         ("os", sysinfo::System::long_os_version().unwrap_or_default().into()),
     ];

@@ -34,7 +34,7 @@ async fn driven(base: url::Url, stop: &CancellationToken) -> (anyhow::Error, ben
         name: "sea".to_owned(),
         title: String::new(),
         description: String::new(),
-        expect: services::Expect::default(),
+        expect: crate::services::Expect::default(),
         job: protocol::JobSpec::default(),
     };
     let folder = tempfile::tempdir().expect("temporary folder");

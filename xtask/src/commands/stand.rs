@@ -1,0 +1,179 @@
+//! What `run` and `load-test` stand on: the fixture servers and the pipeline, each built, fed and
+//! started as a process.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::commands::{Context, fetch_models};
+use crate::exit::Failure;
+use crate::services::{
+    self, Binaries, Fixtures, Pipeline, PipelineArgs, Profile, Scenario, Server,
+};
+use crate::setup::{self, Goal};
+
+/// How the measured program is set up.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Flags {
+    /// The pipeline's set of settings: `baseline` or `optimized`
+    #[arg(long, default_value = "optimized")]
+    pub profile: String,
+    /// One setting of the pipeline, over the profile
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// How the programs are built
+    #[arg(long, default_value = "release")]
+    pub build: Profile,
+    /// Latency, bandwidth and faults of the provider servers (TOML; see `fixtures serve --help`)
+    #[arg(long, value_name = "FILE")]
+    pub behaviour: Option<PathBuf>,
+}
+
+impl Default for Flags {
+    fn default() -> Self {
+        Self {
+            profile: "optimized".to_owned(),
+            set: Vec::new(),
+            build: Profile::Release,
+            behaviour: None,
+        }
+    }
+}
+
+impl Flags {
+    /// What can be known to be wrong before minutes of building.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Usage`], or a file that is not there.
+    pub fn check(&self) -> anyhow::Result<()> {
+        if !["baseline", "optimized"].contains(&self.profile.as_str()) {
+            let message =
+                format!("unknown profile {:?}, expected `baseline` or `optimized`", self.profile);
+            return Err(Failure::usage(message).into());
+        }
+        if let Some(pair) = self.set.iter().find(|pair| !pair.contains('=')) {
+            return Err(Failure::usage(format!("--set {pair:?}: expected KEY=VALUE")).into());
+        }
+        if let Some(file) = &self.behaviour {
+            fs_err::metadata(file)?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything that is there before a process starts.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What is asked for.
+    pub scenario: Scenario,
+    binaries: Binaries,
+    fixtures: Fixtures,
+    media: PathBuf,
+}
+
+/// Installs, builds, makes media, brings models; does nothing of what is done already.
+///
+/// # Errors
+///
+/// The environment, a scenario that is not there, and [`Failure::Interrupted`].
+pub async fn prepare(
+    scenario: &str,
+    build: Profile,
+    cx: &Context<'_>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Prepared> {
+    setup::ensure(Some(Goal::Demo), cx.ui, stop).await?;
+    let binaries = services::build(cx, build, stop).await?;
+    let fixtures = Fixtures::new(binaries.fixtures.clone());
+    let scenario = fixtures.scenario(scenario).await?;
+    cx.ui.say(format!("{}: {}", scenario.title, scenario.description));
+    let media = fixtures.make_media(cx, stop).await?;
+    fetch_models::ensure(cx, stop).await?;
+    fixtures.make_whisper_model(cx, stop).await?;
+    Ok(Prepared { scenario, binaries, fixtures, media })
+}
+
+/// The running processes. Their data go with it: what is wanted of them is fetched over HTTP.
+#[derive(Debug)]
+pub struct Stand {
+    /// Where the pipeline listens.
+    pub base: Url,
+    data: TempDir,
+    pipeline: Server,
+    servers: Server,
+}
+
+impl Stand {
+    /// Starts the fixture servers, then the pipeline with them as its providers. Their logs go into the
+    /// folder `logs`.
+    ///
+    /// # Errors
+    ///
+    /// One of them does not start.
+    pub async fn start(
+        prepared: &Prepared,
+        flags: &Flags,
+        logs: &Path,
+        cx: &Context<'_>,
+    ) -> anyhow::Result<Self> {
+        fs_err::create_dir_all(cx.paths.runs())?;
+        let data = tempfile::Builder::new().prefix("run-").tempdir_in(cx.paths.runs())?;
+        let log = logs.join("fixtures.log");
+        let (servers, providers) =
+            prepared.fixtures.serve(&prepared.media, flags.behaviour.as_deref(), &log).await?;
+        let args = PipelineArgs {
+            profile: &flags.profile,
+            set: &flags.set,
+            data_dir: data.path(),
+            providers: &providers,
+        };
+        let program = Pipeline::new(prepared.binaries.pipeline.clone());
+        let log = logs.join("pipeline.log");
+        let (pipeline, base) = program.serve(&cx.paths, &args, &log).await?;
+        Ok(Self { base, data, pipeline, servers })
+    }
+
+    /// The folder of the pipeline's database and jobs.
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// Process id of the pipeline. None: it has ended.
+    pub fn pid(&self) -> Option<u32> {
+        self.pipeline.pid()
+    }
+
+    /// How the first of them that has ended did so; nobody asked it to.
+    pub fn died(&mut self) -> Option<String> {
+        self.pipeline.ended().or_else(|| self.servers.ended())
+    }
+
+    /// Ends them in order.
+    pub async fn stop(self) {
+        self.pipeline.stop().await;
+        self.servers.stop().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(flags: &Flags, reason: &str) {
+        let error = flags.check().expect_err("must be refused");
+        assert!(error.to_string().contains(reason), "{error:#}");
+    }
+
+    #[test]
+    fn wrong_flags_are_refused_before_any_work() {
+        let flags = Flags::default();
+        check(&Flags { profile: "fast".to_owned(), ..flags.clone() }, "unknown profile \"fast\"");
+        check(&Flags { set: vec!["a".to_owned()], ..flags.clone() }, "--set \"a\": expected KEY");
+        check(&Flags { behaviour: Some("no/such".into()), ..flags.clone() }, "no/such");
+        assert!(flags.check().is_ok());
+    }
+}
