@@ -66,6 +66,11 @@ impl Distribution {
         (self.n() > 0).then(|| self.sum_us as f64 / self.n() as f64)
     }
 
+    /// The counts, to be written down.
+    pub(crate) const fn histogram(&self) -> &Histogram<u64> {
+        &self.histogram
+    }
+
     /// What is known about quantile `q`, between 0 and 1.
     pub fn quantile(&self, q: f64) -> Estimate {
         Estimate::of(q, self.n(), |rank| self.at_rank(rank))

@@ -12,10 +12,12 @@
 
 mod distribution;
 mod ending;
+mod hdr_log;
 mod load;
 mod parts;
 mod plan;
 mod quantile;
+pub mod report;
 mod run;
 mod sample;
 mod scenario;
@@ -23,9 +25,11 @@ mod summary;
 mod target;
 pub mod text;
 mod usage;
+mod validity;
 
 pub use distribution::Distribution;
 pub use ending::Ending;
+pub use hdr_log::hdr_log;
 pub use load::load;
 pub use parts::Parts;
 pub use plan::Plan;
@@ -36,3 +40,4 @@ pub use scenario::Scenario;
 pub use summary::{StageSummary, Summary};
 pub use target::{Clock, Driven, Job, Stop, Target};
 pub use usage::{GpuUsage, Usage};
+pub use validity::Doubt;

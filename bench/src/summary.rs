@@ -11,8 +11,10 @@ pub struct Summary {
     pub failed: BTreeMap<String, u64>,
     /// Jobs that the end of the run cut short.
     pub n_cancelled: u64,
-    /// From planned to finished.
+    /// From planned to finished: what a user waits.
     pub latency: Distribution,
+    /// From started to finished: what the work takes. Only of jobs whose start is known.
+    pub service: Distribution,
     /// From planned to sent: how late the driver was.
     pub lag: Distribution,
     /// From sent to accepted.
@@ -67,6 +69,9 @@ impl Summary {
         let parts = Parts::of(sample);
         self.n_ok += 1;
         self.latency.add(sample.latency_us());
+        if let Some(started) = sample.started_us {
+            self.service.add(sample.finished_us.saturating_sub(started));
+        }
         self.lag.add(parts.lag_us);
         self.submit.add(parts.submit_us);
         self.queue.add(parts.queue_us);

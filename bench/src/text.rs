@@ -26,16 +26,20 @@ fn three_digits(value: f64) -> String {
 /// What is known about quantile `q` of `times`: `p95 6.10 s (5.90 s to 6.40 s)`, or
 /// `p99 > 6.10 s (n = 80; needs 368)`.
 pub fn quantile(times: &Distribution, q: f64) -> String {
-    let name = format!("p{}", (q * 1e5).round() / 1e3);
+    format!("p{} {}", (q * 1e5).round() / 1e3, estimate(times, q))
+}
+
+/// [`quantile`] without its name, for a cell of a table.
+pub fn estimate(times: &Distribution, q: f64) -> String {
     match times.quantile(q) {
         Estimate::Carried { value, low, high } => {
-            format!("{name} {} ({} to {})", duration(value), duration(low), duration(high))
+            format!("{} ({} to {})", duration(value), duration(low), duration(high))
         }
         Estimate::Bounded { low: Some(low), needs } => {
-            format!("{name} > {} (n = {}; needs {needs})", duration(low), times.n())
+            format!("> {} (n = {}; needs {needs})", duration(low), times.n())
         }
         Estimate::Bounded { low: None, needs } => {
-            format!("{name} unknown (n = {}; needs {needs})", times.n())
+            format!("unknown (n = {}; needs {needs})", times.n())
         }
     }
 }

@@ -49,7 +49,8 @@ fn check_at_most(package: &str, limit: usize) {
 #[test]
 fn light_packages_stay_light() {
     check_at_most("protocol", 8);
-    check_at_most("bench", 26);
+    // The HDR log is base64 of deflated histograms: eight crates.
+    check_at_most("bench", 34);
 }
 
 #[test]

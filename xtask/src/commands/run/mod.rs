@@ -54,11 +54,7 @@ pub struct Args {
 impl Args {
     /// As `cargo xtask run SCENARIO` with nothing else.
     pub fn of(scenario: &str) -> Self {
-        Self {
-            scenario: scenario.to_owned(),
-            flags: Flags::default(),
-            out: None,
-        }
+        Self { scenario: scenario.to_owned(), flags: Flags::default(), out: None }
     }
 }
 
@@ -107,8 +103,7 @@ pub async fn render(
     let folder = run_folder(args.out.as_deref(), cx, &prepared.scenario)?;
     let mut stand = Stand::start(&prepared, &args.flags, &folder, cx).await?;
     let client = NativeClient::new(stand.base.clone())?;
-    let report =
-        drive(&client, &prepared.scenario, args, cx, stand.data(), &folder, stop).await;
+    let report = drive(&client, &prepared.scenario, args, cx, stand.data(), &folder, stop).await;
     let report = match (report, stand.died()) {
         (Err(error), Some(reason)) => Err(error.context(reason)),
         (report, _) => report,

@@ -1,0 +1,99 @@
+use std::num::NonZeroU32;
+
+use super::*;
+use crate::sample::tests::{sample, span};
+use crate::{Outcome, Plan, Sample, Scenario, Usage};
+
+/// Ten workers; job `n` takes `n` tenths of a second, the first half of it in the queue.
+fn run(n_jobs: u32) -> Run {
+    let some = |n| NonZeroU32::new(n).expect("not zero");
+    let scenario = Scenario {
+        name: "short".to_owned(),
+        title: "Short".to_owned(),
+        payload: serde_json::Value::Null,
+    };
+    let plan = Plan::Closed { workers: some(10), jobs: some(n_jobs.max(1)) };
+    let mut run = Run::new(scenario, plan, "native", 1_795_000_000_000_000);
+    run.ending = Ending::Complete;
+    run.environment.insert("cores".to_owned(), 2.into());
+    run.environment.insert("weights".to_owned(), "minilm real, whisper fixture".into());
+    run.samples = (1..=u64::from(n_jobs))
+        .map(|n| Sample {
+            job: n - 1,
+            accepted_us: Some(0),
+            started_us: Some(n * 50_000),
+            stages: vec![
+                span("script", n * 50_000, n * 60_000),
+                span("render", n * 60_000, n * 99_000),
+            ],
+            ..sample(0, n * 100_000)
+        })
+        .collect();
+    run.usage = (1..=4)
+        .map(|n| Usage {
+            at_us: n * 2_000_000,
+            cpu_cores: n as f64 / 2.0,
+            memory_bytes: n * 100_000_000,
+            n_processes: 3,
+            gpus: Vec::new(),
+        })
+        .collect();
+    run
+}
+
+#[test]
+fn a_run_is_a_report() {
+    insta::assert_snapshot!(markdown(&run(80)));
+}
+
+#[test]
+fn a_run_whose_target_died_has_no_percentile() {
+    let mut died = run(7);
+    died.ending = Ending::TargetDied("pipeline ended with signal: 9 (SIGKILL)\n  a|b".to_owned());
+    died.samples[6].outcome = Outcome::Failed("target_away".to_owned());
+    let report = markdown(&died);
+    assert!(!report.contains("p95") && !report.contains("## Latency"), "{report}");
+    insta::assert_snapshot!(report);
+}
+
+#[track_caller]
+fn check(run: &Run, expected: &str) {
+    let summary = Summary::of(&run.samples);
+    assert_eq!(verdict(run, &summary, &Doubt::of(run, &summary)), expected);
+}
+
+#[test]
+fn the_verdict_is_one_line() {
+    let p99 = "p99 > 700 ms (n = 8; needs 368)";
+    let percentiles =
+        format!("p50 400 ms (100 ms to 800 ms); p95 > 600 ms (n = 8; needs 72); {p99}");
+    check(&run(8), &format!("VALID: 8 of 8 jobs ended well; {percentiles}"));
+
+    let mut cut = run(8);
+    cut.ending = Ending::CutShort;
+    check(&cut, &format!("CUT SHORT: 8 of 8 jobs ended well; {percentiles}"));
+
+    let mut failed = run(8);
+    failed.samples[7].outcome = Outcome::Failed("no_clips".to_owned());
+    let few = "p50 400 ms (100 ms to 700 ms); p95 > 500 ms (n = 7; needs 72); p99 > 600 ms (n = 7; needs 368)";
+    check(&failed, &format!("FAILED JOBS: 7 of 8 jobs ended well; {few}"));
+
+    let mut unfinished = run(8);
+    unfinished.ending = Ending::Unfinished;
+    check(&unfinished, "INVALID: the run did not come to its end; 8 of 8 jobs ended well");
+}
+
+#[test]
+fn a_run_without_samples_is_a_report_too() {
+    let mut nothing = run(0);
+    nothing.ending = Ending::CutShort;
+    nothing.usage.clear();
+    let report = markdown(&nothing);
+    assert!(report.contains("CUT SHORT: 0 of 1 jobs ended well; p50 unknown"), "{report}");
+    assert!(!report.contains("NaN"), "{report}");
+}
+
+#[test]
+fn the_same_run_gives_the_same_bytes() {
+    assert_eq!(files(&run(80)), files(&run(80)));
+}
