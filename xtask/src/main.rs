@@ -13,8 +13,10 @@ mod interrupt;
 mod invariants;
 mod machine;
 mod models;
+mod monitor;
 mod paths;
 mod process;
+mod record;
 mod services;
 mod setup;
 mod targets;
@@ -55,6 +57,7 @@ fn run(cli: &Cli, ui: &Ui) -> anyhow::Result<Exit> {
         Command::FetchModels(args) => commands::fetch_models::run(args, &cx),
         Command::Doctor(args) => commands::doctor::run(args, &cx),
         Command::Run(args) => commands::run::run(args, &cx),
+        Command::LoadTest(args) => commands::load_test::run(args, &cx),
         Command::Demo(args) => commands::demo::run(args, &cx),
     }
 }

@@ -3,6 +3,7 @@
 pub mod demo;
 pub mod doctor;
 pub mod fetch_models;
+pub mod load_test;
 pub mod run;
 pub mod setup;
 mod stand;

@@ -40,7 +40,7 @@ async fn e2e_music_is_heard_and_is_the_same_for_the_same_seed() {
 async fn e2e_music_that_is_not_there_is_refused_by_name() {
     let world = World::start("", &[]).await;
     let job = short(&json!({"bgm_type": "custom", "bgm_file": "no-such-track.mp3"}));
-    let spec = serde_json::from_value(job).expect("a job");
+    let spec: protocol::JobSpec = serde_json::from_value(job).expect("a job");
     let refused = world.client.submit(&spec).await.expect_err("there is no such track");
     let message = refused.to_string();
     assert!(message.contains("422") && message.contains("bgm_file: expected one of"), "{message}");

@@ -2,6 +2,7 @@
 
 mod encoders;
 mod engine;
+mod facts;
 mod tools;
 
 use std::path::Path;
@@ -11,6 +12,7 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 pub use self::encoders::Encoder;
 pub use self::engine::Engine;
+pub use self::facts::facts;
 pub use self::tools::Tool;
 use crate::paths::Paths;
 use crate::setup::{self, needs};

@@ -45,6 +45,12 @@ pub async fn look() -> Vec<Tool> {
     .await
 }
 
+/// The version of the program that people call `name`, one of the table.
+pub async fn version(name: &str) -> Option<String> {
+    let (_, command) = TOOLS.iter().find(|(known, _)| *known == name)?;
+    version_in(&output(command).await?)
+}
+
 /// NVIDIA cards as `nvidia-smi` names them; none without it.
 pub async fn gpus() -> Vec<String> {
     let query =
@@ -54,7 +60,7 @@ pub async fn gpus() -> Vec<String> {
 }
 
 /// What `command` says on stdout or, where that is empty, on stderr.
-async fn output(command: &[&str]) -> Option<String> {
+pub async fn output(command: &[&str]) -> Option<String> {
     let (program, arguments) = command.split_first()?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);

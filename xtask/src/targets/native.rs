@@ -1,5 +1,6 @@
 //! The pipeline's own API (`protocol`).
 
+mod skew;
 mod target;
 
 use std::path::Path;
@@ -7,8 +8,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use futures::StreamExt;
-use protocol::{Accepted, JobSpec, JobStatus, Problem};
+use protocol::{Accepted, JobStatus, Problem};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Response, StatusCode};
+use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 use url::Url;
 
@@ -26,6 +29,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct NativeClient {
     http: reqwest::Client,
     base: Url,
+    poll: Duration,
 }
 
 impl NativeClient {
@@ -35,20 +39,55 @@ impl NativeClient {
     ///
     /// The HTTP client cannot be built.
     pub fn new(base: Url) -> anyhow::Result<Self> {
-        let mut http = reqwest::Client::builder().connect_timeout(ANSWER_TIMEOUT);
+        Self::with_headers(base, HeaderMap::new())
+    }
+
+    /// A client that sends `token` as a bearer token (RFC 6750).
+    ///
+    /// # Errors
+    ///
+    /// The token cannot stand in a header, or the HTTP client cannot be built.
+    pub fn with_token(base: Url, token: &str) -> anyhow::Result<Self> {
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {token}"))
+            .context("the token cannot stand in a header")?;
+        bearer.set_sensitive(true);
+        Self::with_headers(base, HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
+    }
+
+    fn with_headers(base: Url, headers: HeaderMap) -> anyhow::Result<Self> {
+        let mut http =
+            reqwest::Client::builder().connect_timeout(ANSWER_TIMEOUT).default_headers(headers);
         if is_loopback(&base) {
             http = http.no_proxy(); // no proxy leads to this machine
         }
-        Ok(Self { http: http.build()?, base })
+        Ok(Self { http: http.build()?, base, poll: POLL })
     }
 
-    /// Submits a job.
+    /// The same, but it asks for a status only as often as `poll` says.
+    #[must_use]
+    pub const fn with_poll(mut self, poll: Duration) -> Self {
+        self.poll = poll;
+        self
+    }
+
+    /// Whether the service can work on jobs now. A service without such a route can.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be reached.
+    pub async fn is_ready(&self) -> anyhow::Result<bool> {
+        let request = self.http.get(self.url("/readyz")?).timeout(ANSWER_TIMEOUT);
+        let status = request.send().await?.status();
+        Ok(status.is_success() || status == StatusCode::NOT_FOUND)
+    }
+
+    /// Submits a job: a [`protocol::JobSpec`], or a document of the user's own.
     ///
     /// # Errors
     ///
     /// The service is away, or refuses: then each wrong field is named.
-    pub async fn submit(&self, spec: &JobSpec) -> anyhow::Result<Accepted> {
-        let request = self.http.post(self.url("/api/v1/jobs")?).json(spec).timeout(ANSWER_TIMEOUT);
+    pub async fn submit(&self, body: &impl Serialize) -> anyhow::Result<Accepted> {
+        let request = self.http.post(self.url("/api/v1/jobs")?).json(body).timeout(ANSWER_TIMEOUT);
         Ok(accepted(request.send().await?).await?.json().await?)
     }
 
@@ -74,7 +113,7 @@ impl NativeClient {
             if status.state.is_final() {
                 return Ok(status);
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(self.poll).await;
         }
     }
 
@@ -124,8 +163,16 @@ impl NativeClient {
     }
 
     fn url(&self, path: &str) -> anyhow::Result<Url> {
-        self.base.join(path).with_context(|| format!("{path:?} is no path of {}", self.base))
+        under(&self.base, path)
     }
+}
+
+/// `path` below `base`, which may be a folder of its host. A service that names another host does not get
+/// the token there.
+fn under(base: &Url, path: &str) -> anyhow::Result<Url> {
+    let url = base.join(path.trim_start_matches('/')).ok();
+    url.filter(|url| url.origin() == base.origin())
+        .with_context(|| format!("{path:?} is no path of {base}"))
 }
 
 fn is_loopback(base: &Url) -> bool {
@@ -185,6 +232,23 @@ mod tests {
         ] {
             assert_eq!(is_loopback(&base.parse().expect("a URL")), expected, "{base}");
         }
+    }
+
+    #[track_caller]
+    fn check_under(base: &str, path: &str, expected: Option<&str>) {
+        let found = under(&base.parse().expect("a URL"), path).ok();
+        assert_eq!(found.as_ref().map(Url::as_str), expected, "{path} under {base}");
+    }
+
+    #[test]
+    fn paths_stay_on_their_host_and_below_their_folder() {
+        let job = "/api/v1/jobs/a";
+        check_under("http://a.example/", job, Some("http://a.example/api/v1/jobs/a"));
+        check_under("http://a.example/v/", job, Some("http://a.example/v/api/v1/jobs/a"));
+        let whole = "http://a.example/v/api/v1/jobs/a";
+        check_under("http://a.example/v/", whole, Some(whole));
+        check_under("http://a.example/", "http://b.example/api/v1/jobs/a", None);
+        check_under("http://a.example/", "https://a.example/api/v1/jobs/a", None);
     }
 
     #[test]

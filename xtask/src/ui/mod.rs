@@ -109,6 +109,11 @@ impl Ui {
         }
     }
 
+    /// Whether bars move: where they do not, long work says a word from time to time.
+    pub const fn is_alive(&self) -> bool {
+        self.alive
+    }
+
     /// Something that takes time: a bar on a terminal, one line elsewhere.
     pub fn progress(&self, title: &str) -> Box<dyn Progress> {
         if self.alive {

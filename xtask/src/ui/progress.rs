@@ -12,6 +12,8 @@ pub trait Progress: Send + Sync {
     fn total_bytes(&self, total: u64);
     /// How much of it is done, in bytes.
     fn done_bytes(&self, done: u64);
+    /// How many of so many jobs have ended.
+    fn jobs(&self, ended: u64, total: u64);
 }
 
 /// A spinner that becomes a bar once the total is known.
@@ -32,6 +34,7 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
+const JOBS: &str = "{spinner} {prefix} {bar:24} {pos}/{len} {elapsed} {wide_msg}";
 const BYTES: &str = "{spinner} {prefix} {bar:24} {bytes}/{total_bytes} {bytes_per_sec} {wide_msg}";
 
 struct Bar(ProgressBar);
@@ -49,6 +52,14 @@ impl Progress for Bar {
     fn done_bytes(&self, done: u64) {
         self.0.set_position(done);
     }
+
+    fn jobs(&self, ended: u64, total: u64) {
+        if self.0.length() != Some(total) {
+            self.0.set_style(style(JOBS));
+            self.0.set_length(total);
+        }
+        self.0.set_position(ended);
+    }
 }
 
 impl Drop for Bar {
@@ -63,6 +74,7 @@ impl Progress for Silent {
     fn message(&self, _: &str) {}
     fn total_bytes(&self, _: u64) {}
     fn done_bytes(&self, _: u64) {}
+    fn jobs(&self, _: u64, _: u64) {}
 }
 
 #[cfg(test)]
@@ -71,6 +83,8 @@ mod tests {
 
     #[test]
     fn the_templates_are_sound() {
-        ProgressStyle::with_template(BYTES).expect("BYTES is a template");
+        for template in [BYTES, JOBS] {
+            ProgressStyle::with_template(template).expect("a template");
+        }
     }
 }

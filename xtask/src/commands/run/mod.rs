@@ -126,10 +126,8 @@ async fn drive(
     let progress: Arc<dyn Progress> =
         cx.ui.progress(&format!("rendering `{}`", scenario.name)).into();
     let shown = Arc::clone(&progress);
-    let target = NativeTarget {
-        client: client.clone(),
-        seen: Box::new(move |status| shown.message(&tell::running(status))),
-    };
+    let mut target = NativeTarget::new(client.clone());
+    target.seen = Box::new(move |status| shown.message(&tell::running(status)));
     let mut record = record(scenario, args)?;
     let sample = sample(&mut record, target, folder, stop).await?;
     let status = ended(sample, folder)?;

@@ -1,0 +1,176 @@
+//! A load over a service that speaks our API, with its run file, its samples and its bar.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use bench::{Distribution, Ending, Outcome, Plan, Run, Sample, Scenario, text};
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::commands::Context;
+use crate::exit::Failure;
+use crate::machine;
+use crate::record::RunFolder;
+use crate::targets::{NativeClient, NativeTarget};
+use crate::ui::Progress;
+
+/// Time for a service to load its models.
+const READY: Duration = Duration::from_secs(120);
+
+/// What is asked of a service.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The job.
+    pub scenario: Scenario,
+    /// When each is due.
+    pub plan: Plan,
+    /// What is driven, in a few words.
+    pub target: String,
+    /// What may explain the numbers, beside the machine.
+    pub settings: Vec<(&'static str, Value)>,
+}
+
+/// Waits until the service can work: the time for its models is no job's latency.
+///
+/// # Errors
+///
+/// It is not ready in time, or cannot be reached.
+pub async fn ready(
+    client: &NativeClient,
+    cx: &Context<'_>,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let _progress = cx.ui.progress("waiting for the models");
+    let wait = async {
+        while !client.is_ready().await.context("the service does not answer")? {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    };
+    tokio::select! {
+        ready = tokio::time::timeout(READY, wait) => ready.unwrap_or_else(|_| {
+            let message = format!("the service is not ready after {} s", READY.as_secs());
+            Err(Failure::environment(message).with_hint("its log says what it waits for").into())
+        }),
+        () = stop.cancelled() => Err(Failure::Interrupted.into()),
+    }
+}
+
+/// Drives the load. The run file is there from the beginning, and says that the run is unfinished until
+/// it is not; each sample is on disk as soon as it is there.
+///
+/// `died` comes with the reason when the service is gone for good; it is told whenever the service could
+/// not be reached.
+///
+/// # Errors
+///
+/// The folder of the run cannot be written: then nothing more is sent.
+pub async fn drive(
+    asked: Asked,
+    client: NativeClient,
+    folder: &RunFolder,
+    died: impl AsyncFnOnce(&Notify) -> String,
+    cx: &Context<'_>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Run> {
+    let mut run = record(asked, cx).await;
+    folder.save(&run)?;
+    let mut samples = folder.samples()?;
+    let target = NativeTarget::new(client);
+    let unreached = Arc::clone(&target.unreached);
+    let progress = cx.ui.progress(&format!("load `{}`", run.scenario.name));
+    let mut live = Live::new(&run, progress);
+    let (ended_early, unwritten) = (OnceCell::new(), CancellationToken::new());
+    let early = async {
+        let ending = tokio::select! {
+            () = stop.cancelled() => Ending::CutShort,
+            () = unwritten.cancelled() => Ending::Unfinished,
+            reason = died(&unreached) => Ending::TargetDied(reason),
+        };
+        let _ = ended_early.set(ending);
+    };
+    let mut kept = Ok(());
+    let keep = |sample: &Sample| {
+        if kept.is_ok() {
+            kept = samples.add(sample);
+            if kept.is_err() {
+                unwritten.cancel();
+            }
+        }
+        live.add(sample, cx);
+    };
+    run.samples = bench::load(run.plan, run.scenario.clone(), Arc::new(target), early, keep).await;
+    kept?;
+    run.ending = ended_early.into_inner().unwrap_or(Ending::Complete);
+    if let Some(weights) = run.samples.iter().find_map(weights) {
+        run.environment.insert("weights".to_owned(), weights.into());
+    }
+    Ok(run)
+}
+
+async fn record(asked: Asked, cx: &Context<'_>) -> Run {
+    let began_us = jiff::Timestamp::now().as_microsecond().try_into().unwrap_or(0);
+    let mut run = Run::new(asked.scenario, asked.plan, asked.target, began_us);
+    run.environment = machine::facts(&cx.paths.root).await;
+    let command: Vec<String> = std::env::args().skip(1).collect();
+    let command = format!("cargo xtask {}", command.join(" "));
+    let settings = asked.settings.into_iter().map(|(name, value)| (name.to_owned(), value));
+    run.environment.extend(settings);
+    run.environment.insert("command".to_owned(), command.into());
+    run
+}
+
+/// `minilm real, whisper fixture`, as the service says of a job that ended well.
+fn weights(sample: &Sample) -> Option<String> {
+    let models = sample.extra["outcome"]["models"].as_array()?;
+    let named: Vec<String> = models
+        .iter()
+        .filter_map(|model| {
+            Some(format!("{} {}", model["name"].as_str()?, model["weights"].as_str()?))
+        })
+        .collect();
+    let is_good = sample.outcome == Outcome::Ok;
+    is_good.then(|| if named.is_empty() { "none".to_owned() } else { named.join(", ") })
+}
+
+/// What is shown while it goes on.
+struct Live {
+    progress: Box<dyn Progress>,
+    latency: Distribution,
+    total: u64,
+    n_ended: u64,
+    n_failed: u64,
+}
+
+impl Live {
+    fn new(run: &Run, progress: Box<dyn Progress>) -> Self {
+        let Plan::Closed { jobs, .. } = run.plan;
+        let total = u64::from(jobs.get());
+        progress.jobs(0, total);
+        Self { progress, latency: Distribution::default(), total, n_ended: 0, n_failed: 0 }
+    }
+
+    fn add(&mut self, sample: &Sample, cx: &Context<'_>) {
+        self.n_ended += 1;
+        match sample.outcome {
+            Outcome::Ok => self.latency.add(sample.latency_us()),
+            Outcome::Failed(_) => self.n_failed += 1,
+            Outcome::Cancelled => {}
+        }
+        self.progress.jobs(self.n_ended, self.total);
+        self.progress.message(&self.line());
+        // Where no bar moves: a word at each eighth of the way.
+        let eighth = self.total.div_ceil(8);
+        if !cx.ui.is_alive() && (self.n_ended.is_multiple_of(eighth) || self.n_ended == self.total)
+        {
+            cx.ui.say(format!("{} of {} jobs: {}", self.n_ended, self.total, self.line()));
+        }
+    }
+
+    fn line(&self) -> String {
+        format!("{}, {} failed", text::quantile(&self.latency, 0.5), self.n_failed)
+    }
+}

@@ -1,0 +1,226 @@
+//! `cargo xtask load-test`: many jobs at once, every instant of them kept, and a report.
+
+mod drive;
+mod remote;
+mod tell;
+
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bench::{Plan, Run};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use self::drive::{Asked, drive, ready};
+use crate::commands::Context;
+use crate::commands::stand::{self, Flags, Stand};
+use crate::exit::{Exit, Failure};
+use crate::interrupt;
+use crate::monitor::Monitor;
+use crate::record::RunFolder;
+use crate::targets::NativeClient;
+
+pub use self::tell::{Tested, tell};
+
+/// How often a job's status is asked for. The service says itself when a job ended, so this is no error of
+/// its time: it only delays the next job of the worker.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Jobs that a service of the user's own is sent without being asked twice: each may cost money.
+const GUARD: u32 = 10;
+
+/// Drive many jobs at once and report the times.
+///
+/// Starts the fixture servers and the pipeline as processes (or takes a service of yours with --url),
+/// keeps --concurrency jobs in flight until --jobs have ended, and keeps every instant of every job:
+/// planned, sent, accepted, started, each stage, finished. Writes report.md with pictures, run.json,
+/// samples.jsonl and an HDR log. A percentile that the jobs do not carry is printed as a bound, with how
+/// many jobs would carry it. Ctrl-C still writes the report, marked as cut short.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Prints the verdict, the percentiles with their 95 % intervals, and where the report is.
+
+Examples:
+  cargo xtask load-test                                 80 short jobs, 10 at a time
+  cargo xtask load-test english --concurrency 2 --jobs 20 --set jobs.concurrency=2
+  cargo xtask load-test --url https://videos.example.com --token-env VIDEO_TOKEN \\
+      --input body.json --concurrency 4 --jobs 40 --max-jobs 40
+
+Exit codes: 0 every job ended well, 1 jobs failed, 2 usage or environment, 4 the run is no measurement \
+(the target died, clocks disagree), 130 interrupted, with a report of what was finished"
+)]
+pub struct Args {
+    /// A scenario of the fixtures (short, english, …), or a TOML file [default: short]
+    #[arg(conflicts_with = "url")]
+    scenario: Option<String>,
+    /// Jobs in flight
+    #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=64))]
+    concurrency: u32,
+    /// Jobs in all
+    #[arg(long, value_name = "N", default_value = "80", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    jobs: u32,
+    /// A service of yours that speaks our API, in place of a pipeline that is started here
+    #[arg(long, value_name = "URL", requires = "input", help_heading = "A service of your own")]
+    url: Option<Url>,
+    /// Name of the environment variable with its bearer token
+    #[arg(long, value_name = "NAME", requires = "url", help_heading = "A service of your own")]
+    token_env: Option<String>,
+    /// The body of each request, JSON
+    #[arg(long, value_name = "FILE", requires = "url", help_heading = "A service of your own")]
+    input: Option<PathBuf>,
+    /// Never send more jobs than this [default with --url: 10]
+    #[arg(long, value_name = "N", help_heading = "A service of your own")]
+    max_jobs: Option<u32>,
+    #[command(flatten)]
+    flags: Flags,
+    /// Folder for the report [default: reports/runs/<time>-<scenario>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl Args {
+    /// As `cargo xtask load-test SCENARIO --concurrency N --jobs N` with nothing else.
+    pub fn of(scenario: &str, concurrency: u32, jobs: u32) -> Self {
+        Self {
+            scenario: Some(scenario.to_owned()),
+            concurrency,
+            jobs,
+            url: None,
+            token_env: None,
+            input: None,
+            max_jobs: None,
+            flags: Flags::default(),
+            out: None,
+        }
+    }
+
+    fn plan(&self) -> Plan {
+        let some = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        Plan::Closed { workers: some(self.concurrency), jobs: some(self.jobs) }
+    }
+
+    /// What can be known to be wrong before any work.
+    fn check(&self) -> anyhow::Result<()> {
+        self.flags.check()?;
+        let guard = self.max_jobs.or(self.url.is_some().then_some(GUARD));
+        if let Some(guard) = guard.filter(|&guard| self.jobs > guard) {
+            let whom = self.url.as_ref().map_or("the pipeline", Url::as_str);
+            let message =
+                format!("{} jobs would be sent to {whom}, the guard allows {guard}", self.jobs);
+            let hint = format!("each may cost money; if you mean it: --max-jobs {}", self.jobs);
+            return Err(Failure::usage(message).with_hint(hint).into());
+        }
+        if self.url.is_some() && (!self.flags.set.is_empty() || self.flags.behaviour.is_some()) {
+            let message =
+                "--set and --behaviour are for a pipeline that is started here, not for --url";
+            return Err(Failure::usage(message).into());
+        }
+        Ok(())
+    }
+}
+
+/// Tests, writes, tells.
+///
+/// # Errors
+///
+/// Usage and environment, and [`Failure::Interrupted`]; failed jobs and a run that is no measurement are
+/// exit codes.
+pub fn run(args: &Args, cx: &Context<'_>) -> anyhow::Result<Exit> {
+    let exit = interrupt::block_on(async |stop| {
+        // Told here, not after: somebody who presses Ctrl-C wants to know what was finished.
+        let tested = test(args, cx, &stop).await?;
+        tell(&tested, cx);
+        cx.ui.json(&tested)?;
+        Ok(tested.exit())
+    })?;
+    Ok(exit)
+}
+
+/// The whole way from arguments to a report.
+///
+/// # Errors
+///
+/// Usage and environment. A run that was cut short is no error here: its report says so.
+pub async fn test(
+    args: &Args,
+    cx: &Context<'_>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Tested> {
+    args.check()?;
+    let (folder, run) = match (&args.url, &args.input) {
+        (Some(url), Some(input)) => remote::test(args, url, input, cx, stop).await?,
+        _ => local(args, cx, stop).await?,
+    };
+    folder.save(&run)?;
+    let report = folder.report(&run)?;
+    Ok(Tested::new(&run, folder.path(), report))
+}
+
+/// Against a pipeline that is started for it.
+async fn local(
+    args: &Args,
+    cx: &Context<'_>,
+    stop: &CancellationToken,
+) -> anyhow::Result<(RunFolder, Run)> {
+    let scenario = args.scenario.as_deref().unwrap_or("short");
+    let prepared = stand::prepare(scenario, args.flags.build, cx, stop).await?;
+    let scenario = bench::Scenario {
+        name: prepared.scenario.name.clone(),
+        title: prepared.scenario.title.clone(),
+        payload: serde_json::to_value(&prepared.scenario.job)?,
+    };
+    let folder = RunFolder::create(args.out.as_deref(), &cx.paths, &scenario.name)?;
+    let mut stand = Stand::start(&prepared, &args.flags, folder.path(), cx).await?;
+    let client = NativeClient::new(stand.base.clone())?.with_poll(POLL);
+    let run = loaded(args, scenario, client, &mut stand, &folder, cx, stop).await;
+    stand.stop().await;
+    Ok((folder, run?))
+}
+
+async fn loaded(
+    args: &Args,
+    scenario: bench::Scenario,
+    client: NativeClient,
+    stand: &mut Stand,
+    folder: &RunFolder,
+    cx: &Context<'_>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Run> {
+    ready(&client, cx, stop).await?;
+    let asked = Asked {
+        scenario,
+        plan: args.plan(),
+        target: "the pipeline of this checkout".to_owned(),
+        settings: settings(args),
+    };
+    let monitor = stand.pid().map(Monitor::start);
+    // A process that has ended is gone for good: nobody starts it again.
+    let died = async |_: &tokio::sync::Notify| loop {
+        if let Some(reason) = stand.died() {
+            return reason;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let mut run = drive(asked, client, folder, died, cx, stop).await?;
+    if let Some(monitor) = monitor {
+        run.usage = monitor.stop().await;
+    }
+    Ok(run)
+}
+
+/// How the pipeline was set up, for the run file.
+fn settings(args: &Args) -> Vec<(&'static str, serde_json::Value)> {
+    let build = format!("{:?}", args.flags.build).to_lowercase();
+    let behaviour = args.flags.behaviour.as_deref().map(Path::to_string_lossy);
+    let mut settings = vec![
+        ("profile", args.flags.profile.clone().into()),
+        ("build", build.into()),
+        ("set", args.flags.set.clone().into()),
+    ];
+    settings.extend(behaviour.map(|file| ("behaviour", file.into_owned().into())));
+    settings
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! What a person and a program are told of a load test.
+
+use std::path::{Path, PathBuf};
+
+use bench::{Distribution, Doubt, Ending, Estimate, Run, Summary, text};
+use serde::Serialize;
+
+use crate::commands::Context;
+use crate::exit::Exit;
+use crate::ui::Table;
+
+/// What is known after a load test.
+#[derive(Debug, Serialize)]
+pub struct Tested {
+    /// The folder with everything.
+    pub folder: PathBuf,
+    /// The Markdown in it.
+    pub report: PathBuf,
+    /// The run in one line.
+    pub verdict: String,
+    /// What speaks against it.
+    pub doubts: Vec<String>,
+    /// Jobs that ended well.
+    pub n_ok: u64,
+    /// Jobs that failed.
+    pub n_failed: u64,
+    /// Jobs that ended well in an hour.
+    pub ok_per_hour: Option<f64>,
+    /// Each time that was taken, in the order of the report; none of a run whose target died.
+    pub times: Vec<Time>,
+    #[serde(skip)]
+    advice: Option<&'static str>,
+}
+
+/// The percentiles of one time, microseconds.
+#[derive(Debug, Serialize)]
+pub struct Time {
+    /// `latency`, `queue`, `service` or `stage.<name>`.
+    pub name: String,
+    /// Jobs that have it.
+    pub n: u64,
+    /// The median.
+    pub p50: Estimate,
+    /// The 95th percentile.
+    pub p95: Estimate,
+    /// The 99th percentile.
+    pub p99: Estimate,
+    #[serde(skip)]
+    shown: [String; 3],
+}
+
+impl Time {
+    fn of(name: &str, times: &Distribution) -> Self {
+        let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|q| times.quantile(q));
+        let shown = [0.5, 0.95, 0.99].map(|q| text::estimate(times, q));
+        Self { name: name.to_owned(), n: times.n(), p50, p95, p99, shown }
+    }
+
+    /// p50, p95 and p99 as people read them.
+    pub const fn shown(&self) -> &[String; 3] {
+        &self.shown
+    }
+}
+
+impl Tested {
+    /// Sums up a run that is in `folder`.
+    pub fn new(run: &Run, folder: &Path, report: PathBuf) -> Self {
+        let summary = Summary::of(&run.samples);
+        let doubts = Doubt::of(run, &summary);
+        let is_lucky = matches!(run.ending, Ending::TargetDied(_) | Ending::Unfinished);
+        Self {
+            folder: folder.to_owned(),
+            report,
+            verdict: bench::report::verdict(run, &summary, &doubts),
+            n_ok: summary.n_ok,
+            n_failed: summary.n_failed(),
+            ok_per_hour: summary.ok_per_hour().filter(|_| !is_lucky),
+            times: if is_lucky { Vec::new() } else { times(&summary) },
+            advice: doubts.first().map(Doubt::advice),
+            doubts: doubts.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// What the shell sees.
+    pub const fn exit(&self) -> Exit {
+        if !self.doubts.is_empty() {
+            Exit::Invalid
+        } else if self.n_failed > 0 || self.n_ok == 0 {
+            Exit::Failed
+        } else {
+            Exit::Pass
+        }
+    }
+}
+
+fn times(summary: &Summary) -> Vec<Time> {
+    let mut times = vec![
+        Time::of("latency", &summary.latency),
+        Time::of("queue", &summary.queue),
+        Time::of("service", &summary.service),
+    ];
+    let stages = summary.stages.iter();
+    times.extend(stages.map(|stage| Time::of(&format!("stage.{}", stage.name), &stage.duration)));
+    times.retain(|time| time.n > 0);
+    times
+}
+
+/// Tells a person.
+pub fn tell(tested: &Tested, cx: &Context<'_>) {
+    let is_good = tested.exit() == Exit::Pass;
+    if is_good {
+        cx.ui.pass(&tested.verdict)
+    } else {
+        cx.ui.fail(&tested.verdict)
+    }
+    for doubt in &tested.doubts {
+        cx.ui.warn(doubt);
+    }
+    if let Some(advice) = tested.advice {
+        cx.ui.hint(advice);
+    }
+    if !tested.times.is_empty() {
+        cx.ui.data(table(tested));
+    }
+    if let Some(rate) = tested.ok_per_hour {
+        cx.ui.data(format!("throughput  {rate:.0} jobs an hour"));
+    }
+    cx.ui.data(format!("report      {}", cx.paths.shown(&tested.report).display()));
+}
+
+fn table(tested: &Tested) -> Table {
+    let mut table = Table::new(["time", "n", "p50", "p95", "p99"]);
+    for time in &tested.times {
+        let [p50, p95, p99] = time.shown();
+        table.row([&time.name, &time.n.to_string(), p50, p95, p99]);
+    }
+    table
+}

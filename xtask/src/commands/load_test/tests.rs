@@ -1,0 +1,35 @@
+use super::*;
+
+fn args() -> Args {
+    Args::of("short", 10, 80)
+}
+
+#[track_caller]
+fn check(args: &Args, expected: &str) {
+    let error = args.check().expect_err("must be refused");
+    assert!(error.to_string().contains(expected), "{error:#}");
+}
+
+#[test]
+fn more_jobs_than_the_guard_allows_are_refused_before_any_work() {
+    let url: Url = "https://videos.example.com".parse().expect("a URL");
+    let remote = Args { url: Some(url.clone()), ..args() };
+    check(&remote, "80 jobs would be sent to https://videos.example.com/, the guard allows 10");
+    check(&Args { max_jobs: Some(79), ..args() }, "80 jobs would be sent to the pipeline");
+    for allowed in [
+        args(),
+        Args { url: Some(url.clone()), jobs: 10, ..args() },
+        Args { url: Some(url), max_jobs: Some(80), ..args() },
+        Args { max_jobs: Some(80), ..args() },
+    ] {
+        assert!(allowed.check().is_ok(), "{allowed:?}");
+    }
+}
+
+#[test]
+fn flags_of_a_pipeline_of_ours_are_refused_with_a_service_of_theirs() {
+    let mut remote = Args { url: "http://a.example".parse().ok(), jobs: 1, ..args() };
+    assert!(remote.check().is_ok());
+    remote.flags.set.push("jobs.concurrency=1".to_owned());
+    check(&remote, "--set and --behaviour are for a pipeline that is started here");
+}
