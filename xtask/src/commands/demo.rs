@@ -1,42 +1,50 @@
 //! `cargo xtask demo`: the main job on embedded defaults, for somebody who has just cloned it.
 
-use std::time::{Duration, Instant};
+mod tell;
+
+use std::time::Instant;
 
 use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::commands::Context;
+use crate::commands::load_test::{self, Tested};
 use crate::commands::run::{self, Report};
 use crate::exit::Exit;
 use crate::interrupt;
-use crate::ui::Table;
 
 /// What is rendered.
 const SCENARIOS: [&str; 2] = ["english", "vietnamese"];
+/// What is load-tested: the scenario, jobs in flight, jobs in all.
+const LOAD: (&str, u32, u32) = ("short", 10, 80);
 
 /// Do the main job once, with nothing to configure.
 ///
 /// Installs missing system packages, makes the fixtures, builds the pipeline, renders the English and
-/// the Vietnamese scenario, checks both videos, and says where everything is.
+/// the Vietnamese scenario and checks both videos, builds the CPU image where a container engine answers,
+/// load-tests 80 short jobs, 10 at a time, writes the report, and says where everything is.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Prints what `cargo xtask run` prints for each video, and a table at the end.
+    after_help = "Prints what `run`, `build-image` and `load-test` print, and a table at the end. What \
+cannot be done here (no engine: no image) is left out, and said.
 
 Example:
   cargo xtask demo
 
-Exit codes: 0 both videos are right, 1 an invariant is broken or a job failed, 2 environment, \
-130 interrupted"
+Exit codes: 0 all of it went well, 1 an invariant is broken or a job failed, 2 environment, 4 the load \
+test is no measurement, 130 interrupted"
 )]
 pub struct Args {}
 
+/// What came out.
 #[derive(Serialize)]
 struct Demo {
     took_s: f64,
     videos: Vec<Report>,
+    load_test: Tested,
 }
 
-/// Renders each scenario and tells where everything is.
+/// Does each part and tells where everything is.
 ///
 /// # Errors
 ///
@@ -52,42 +60,27 @@ pub fn run(_: &Args, cx: &Context<'_>) -> anyhow::Result<Exit> {
         run::tell(&report, cx);
         videos.push(report);
     }
-    let took = started.elapsed();
-    cx.ui.data(format!("\n{}", table(&videos, cx)));
-    cx.ui.data(next_steps(took));
-    let right = videos.iter().all(|report| report.findings.iter().all(|f| f.broken.is_none()));
-    cx.ui.json(&Demo { took_s: took.as_secs_f64(), videos })?;
-    Ok(if right { Exit::Pass } else { Exit::Failed })
+    let load_test = load(cx)?;
+    let demo = Demo { took_s: started.elapsed().as_secs_f64(), videos, load_test };
+    tell::tell(&demo, cx);
+    cx.ui.json(&demo)?;
+    Ok(exit(&demo))
 }
 
-fn table(videos: &[Report], cx: &Context<'_>) -> Table {
-    let mut table = Table::new(["scenario", "length", "real-time factor", "invariants", "video"]);
-    for report in videos {
-        let video = report.status.outcome.as_ref().and_then(|outcome| outcome.video.as_ref());
-        let length = video.map_or_else(String::new, |video| {
-            format!("{:.1} s", video.duration_ms as f64 / 1000.0)
-        });
-        let factor = report.real_time_factor.map(|factor| format!("{factor:.2}"));
-        let kept = report.findings.iter().filter(|finding| finding.broken.is_none()).count();
-        let path = report.video.as_ref().map(|video| cx.paths.shown(video).display().to_string());
-        table.row([
-            &report.scenario,
-            &length,
-            &factor.unwrap_or_default(),
-            &format!("{kept} of {} hold", report.findings.len()),
-            path.as_deref().unwrap_or("none"),
-        ]);
-    }
-    table
+fn load(cx: &Context<'_>) -> anyhow::Result<Tested> {
+    let (scenario, concurrency, jobs) = LOAD;
+    cx.ui.say(format!("\n── load test: {jobs} jobs of `{scenario}`, {concurrency} at a time ──"));
+    let args = load_test::Args::of(scenario, concurrency, jobs);
+    let tested = interrupt::block_on(async |stop| {
+        let tested = load_test::test(&args, cx, &stop).await?;
+        load_test::tell(&tested, cx);
+        Ok(tested)
+    });
+    tested.context("the load test")
 }
 
-fn next_steps(took: Duration) -> String {
-    format!(
-        "Done in {:.0} s. Next:\n\
-         \x20 cargo xtask run short             the quickest video\n\
-         \x20 cargo xtask run vietnamese --profile baseline\n\
-         \x20 cargo xtask doctor                what this machine has\n\
-         \x20 cargo xtask test                  everything that is checked",
-        took.as_secs_f64()
-    )
+/// The first thing that is wrong decides.
+fn exit(demo: &Demo) -> Exit {
+    let kept = |report: &Report| report.findings.iter().all(|finding| finding.broken.is_none());
+    if demo.videos.iter().all(kept) { demo.load_test.exit() } else { Exit::Failed }
 }

@@ -26,6 +26,9 @@ pub struct Flags {
     /// How the programs are built
     #[arg(long, default_value = "release")]
     pub build: Profile,
+    /// Take the programs as they were built last
+    #[arg(long)]
+    pub no_build: bool,
     /// Latency, bandwidth and faults of the provider servers (TOML; see `fixtures serve --help`)
     #[arg(long, value_name = "FILE")]
     pub behaviour: Option<PathBuf>,
@@ -37,6 +40,7 @@ impl Default for Flags {
             profile: "optimized".to_owned(),
             set: Vec::new(),
             build: Profile::Release,
+            no_build: false,
             behaviour: None,
         }
     }
@@ -81,12 +85,16 @@ pub struct Prepared {
 /// The environment, a scenario that is not there, and [`Failure::Interrupted`].
 pub async fn prepare(
     scenario: &str,
-    build: Profile,
+    flags: &Flags,
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Prepared> {
     setup::ensure(Some(Goal::Demo), cx.ui, stop).await?;
-    let binaries = services::build(cx, build, stop).await?;
+    let binaries = if flags.no_build {
+        built_before(cx, flags.build)?
+    } else {
+        services::build(cx, flags.build, stop).await?
+    };
     let fixtures = Fixtures::new(binaries.fixtures.clone());
     let scenario = fixtures.scenario(scenario).await?;
     cx.ui.say(format!("{}: {}", scenario.title, scenario.description));
@@ -94,6 +102,17 @@ pub async fn prepare(
     fetch_models::ensure(cx, stop).await?;
     fixtures.make_whisper_model(cx, stop).await?;
     Ok(Prepared { scenario, binaries, fixtures, media })
+}
+
+fn built_before(cx: &Context<'_>, build: Profile) -> anyhow::Result<Binaries> {
+    let binaries = Binaries::of(cx, build);
+    for program in [&binaries.pipeline, &binaries.fixtures] {
+        if !program.is_file() {
+            let message = format!("--no-build: there is no {}", cx.paths.shown(program).display());
+            return Err(Failure::environment(message).with_hint("leave out --no-build").into());
+        }
+    }
+    Ok(binaries)
 }
 
 /// The running processes. Their data go with it: what is wanted of them is fetched over HTTP.

@@ -234,6 +234,35 @@ mod tests {
         }
     }
 
+    /// Answers one request with 202, and gives its head.
+    async fn head_of_request(listener: tokio::net::TcpListener) -> String {
+        use tokio::io::AsyncReadExt;
+        let (mut connection, _) = listener.accept().await.expect("a client");
+        let mut request = vec![0; 4096];
+        let n_bytes = connection.read(&mut request).await.expect("a request");
+        let body = r#"{"id":"a","status_url":"/api/v1/jobs/a"}"#;
+        let head = format!("HTTP/1.1 202 Accepted\r\ncontent-length: {}\r\n\r\n", body.len());
+        connection.write_all(format!("{head}{body}").as_bytes()).await.expect("an answer");
+        String::from_utf8_lossy(&request[..n_bytes]).to_lowercase()
+    }
+
+    #[tokio::test]
+    async fn a_token_is_sent_and_never_shown() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}/", listener.local_addr().expect("an address"));
+        let client =
+            NativeClient::with_token(base.parse().expect("a URL"), "s3cret").expect("a client");
+        let body = serde_json::json!({ "video_subject": "sea", "field_of_theirs": 1 });
+        let (head, accepted) = tokio::join!(head_of_request(listener), client.submit(&body));
+        assert_eq!(accepted.expect("accepted").id, "a");
+        assert!(head.starts_with("post /api/v1/jobs "), "{head}");
+        assert!(head.contains("authorization: bearer s3cret"), "{head}");
+        assert!(!format!("{client:?}").contains("s3cret"), "{client:?}");
+        let bad = NativeClient::with_token(base.parse().expect("a URL"), "a\nb").expect_err("bad");
+        assert_eq!(bad.to_string(), "the token cannot stand in a header");
+    }
+
     #[track_caller]
     fn check_under(base: &str, path: &str, expected: Option<&str>) {
         let found = under(&base.parse().expect("a URL"), path).ok();

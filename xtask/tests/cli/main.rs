@@ -1,6 +1,7 @@
 //! The commands as a user meets them: exit code, stdout, stderr.
 
 mod fetch_models;
+mod load_test;
 mod steps;
 
 use std::path::Path;

@@ -164,7 +164,7 @@ async fn local(
     stop: &CancellationToken,
 ) -> anyhow::Result<(RunFolder, Run)> {
     let scenario = args.scenario.as_deref().unwrap_or("short");
-    let prepared = stand::prepare(scenario, args.flags.build, cx, stop).await?;
+    let prepared = stand::prepare(scenario, &args.flags, cx, stop).await?;
     let scenario = bench::Scenario {
         name: prepared.scenario.name.clone(),
         title: prepared.scenario.title.clone(),
@@ -213,11 +213,10 @@ async fn loaded(
 fn settings(args: &Args) -> Vec<(&'static str, serde_json::Value)> {
     let build = format!("{:?}", args.flags.build).to_lowercase();
     let behaviour = args.flags.behaviour.as_deref().map(Path::to_string_lossy);
-    let mut settings = vec![
-        ("profile", args.flags.profile.clone().into()),
-        ("build", build.into()),
-        ("set", args.flags.set.clone().into()),
-    ];
+    let mut settings =
+        vec![("profile", args.flags.profile.clone().into()), ("build", build.into())];
+    let set = Some(&args.flags.set).filter(|set| !set.is_empty());
+    settings.extend(set.map(|set| ("set", set.clone().into())));
     settings.extend(behaviour.map(|file| ("behaviour", file.into_owned().into())));
     settings
 }

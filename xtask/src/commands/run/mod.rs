@@ -14,6 +14,8 @@ use crate::commands::stand::{self, Flags, Stand};
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
 use crate::invariants::{self, Asked, Fetched, Finding};
+use crate::machine;
+use crate::record::RunFolder;
 use crate::services::Scenario;
 use crate::targets::{NativeClient, NativeTarget};
 use crate::ui::Progress;
@@ -99,9 +101,9 @@ pub async fn render(
     stop: &CancellationToken,
 ) -> anyhow::Result<Report> {
     args.flags.check()?;
-    let prepared = stand::prepare(&args.scenario, args.flags.build, cx, stop).await?;
-    let folder = run_folder(args.out.as_deref(), cx, &prepared.scenario)?;
-    let mut stand = Stand::start(&prepared, &args.flags, &folder, cx).await?;
+    let prepared = stand::prepare(&args.scenario, &args.flags, cx, stop).await?;
+    let folder = RunFolder::create(args.out.as_deref(), &cx.paths, &prepared.scenario.name)?;
+    let mut stand = Stand::start(&prepared, &args.flags, folder.path(), cx).await?;
     let client = NativeClient::new(stand.base.clone())?;
     let report = drive(&client, &prepared.scenario, args, cx, stand.data(), &folder, stop).await;
     let report = match (report, stand.died()) {
@@ -120,7 +122,7 @@ async fn drive(
     args: &Args,
     cx: &Context<'_>,
     data: &Path,
-    folder: &Path,
+    folder: &RunFolder,
     stop: &CancellationToken,
 ) -> anyhow::Result<Report> {
     let progress: Arc<dyn Progress> =
@@ -128,12 +130,12 @@ async fn drive(
     let shown = Arc::clone(&progress);
     let mut target = NativeTarget::new(client.clone());
     target.seen = Box::new(move |status| shown.message(&tell::running(status)));
-    let mut record = record(scenario, args)?;
+    let mut record = record(scenario, args, cx).await?;
     let sample = sample(&mut record, target, folder, stop).await?;
-    let status = ended(sample, folder)?;
+    let status = ended(sample, folder.path())?;
 
     progress.message("looking at the video");
-    let fetched = fetch(client, &status, folder).await?;
+    let fetched = fetch(client, &status, folder.path()).await?;
     let asked = Asked { size: scenario.job.size(), expect: scenario.expect.clone() };
     let evidence = invariants::collect(client, status.clone(), asked, data, &fetched).await?;
     if stop.is_cancelled() {
@@ -142,10 +144,10 @@ async fn drive(
     }
     let findings = invariants::check(&evidence);
     record.environment.insert("findings".to_owned(), serde_json::to_value(&findings)?);
-    save(&record, folder)?;
+    folder.save(&record)?;
     Ok(Report {
         scenario: scenario.name.clone(),
-        folder: folder.to_owned(),
+        folder: folder.path().to_owned(),
         real_time_factor: real_time_factor(&status),
         video: fetched.path("video.mp4"),
         findings,
@@ -157,17 +159,20 @@ async fn drive(
 async fn sample<'a>(
     record: &'a mut bench::Run,
     target: NativeTarget,
-    folder: &Path,
+    folder: &RunFolder,
     stop: &CancellationToken,
 ) -> anyhow::Result<&'a bench::Sample> {
     let (plan, asked) = (record.plan, record.scenario.clone());
     let mut saved = Ok(());
     let keep = |sample: &bench::Sample| {
         record.samples.push(sample.clone());
-        saved = save(record, folder);
+        saved = folder.save(record);
     };
     bench::load(plan, asked, Arc::new(target), stop.cancelled(), keep).await;
     saved?;
+    record.ending =
+        if stop.is_cancelled() { bench::Ending::CutShort } else { bench::Ending::Complete };
+    folder.save(record)?;
     record.samples.first().ok_or_else(|| Failure::Interrupted.into())
 }
 
@@ -201,15 +206,8 @@ async fn fetch(
     Ok(Fetched { folder: folder.to_owned(), names })
 }
 
-/// Writes the run file: the one before stays until this one is whole.
-fn save(record: &bench::Run, folder: &Path) -> anyhow::Result<()> {
-    let begun = folder.join("run.json.part");
-    fs_err::write(&begun, record.to_json()?)?;
-    Ok(fs_err::rename(&begun, folder.join("run.json"))?)
-}
-
 /// The run file, before there are samples.
-fn record(scenario: &Scenario, args: &Args) -> anyhow::Result<bench::Run> {
+async fn record(scenario: &Scenario, args: &Args, cx: &Context<'_>) -> anyhow::Result<bench::Run> {
     let asked = bench::Scenario {
         name: scenario.name.clone(),
         title: scenario.title.clone(),
@@ -217,14 +215,10 @@ fn record(scenario: &Scenario, args: &Args) -> anyhow::Result<bench::Run> {
     };
     let began_us = jiff::Timestamp::now().as_microsecond().try_into().unwrap_or(0);
     let mut record = bench::Run::new(asked, bench::Plan::single(), "native", began_us);
-    let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let environment = [
-        ("profile", args.flags.profile.clone().into()),
-        ("set", args.flags.set.clone().into()),
-        ("cores", n_cores.into()),
-        ("os", sysinfo::System::long_os_version().unwrap_or_default().into()),
-    ];
-    record.environment.extend(environment.map(|(name, value)| (name.to_owned(), value)));
+    record.environment = machine::facts(&cx.paths.root).await;
+    let settings =
+        [("profile", args.flags.profile.clone().into()), ("set", args.flags.set.clone().into())];
+    record.environment.extend(settings.map(|(name, value)| (name.to_owned(), value)));
     Ok(record)
 }
 
@@ -232,22 +226,6 @@ fn real_time_factor(status: &JobStatus) -> Option<f64> {
     let video = status.outcome.as_ref()?.video.as_ref()?;
     let took_us = status.finished_us?.checked_sub(status.started_us?)?;
     Some(took_us as f64 / 1000.0 / video.duration_ms as f64)
-}
-
-fn run_folder(
-    out: Option<&Path>,
-    cx: &Context<'_>,
-    scenario: &Scenario,
-) -> anyhow::Result<PathBuf> {
-    let folder = out.map_or_else(
-        || {
-            let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
-            cx.paths.root.join("reports/runs").join(format!("{now}-{}", scenario.name))
-        },
-        Path::to_owned,
-    );
-    fs_err::create_dir_all(&folder)?;
-    Ok(folder)
 }
 
 #[cfg(test)]

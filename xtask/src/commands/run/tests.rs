@@ -41,8 +41,9 @@ async fn driven(base: url::Url, stop: &CancellationToken) -> (anyhow::Error, ben
     let client = NativeClient::new(base).expect("a client");
     let args = Args::of("sea");
     let path = folder.path();
+    let record = RunFolder::create(Some(path), &cx.paths, "sea").expect("a folder");
     let error =
-        drive(&client, &scenario, &args, &cx, path, path, stop).await.expect_err("no video");
+        drive(&client, &scenario, &args, &cx, path, &record, stop).await.expect_err("no video");
     let text = fs_err::read_to_string(path.join("run.json")).expect("a run file");
     let left = fs_err::read_dir(path).expect("the folder").count();
     assert_eq!(left, 1, "nothing but the run file");
