@@ -76,6 +76,17 @@ impl Distribution {
         Estimate::of(q, self.n(), |rank| self.at_rank(rank))
     }
 
+    /// Every time, ascending, each within 0.1 %: what was seen, and no estimate of anything.
+    pub(crate) fn ascending(&self) -> Vec<u64> {
+        let steps = self.histogram.iter_recorded();
+        steps
+            .flat_map(|step| {
+                let value = step.value_iterated_to().clamp(self.min_us, self.max_us);
+                std::iter::repeat_n(value, step.count_since_last_iteration() as usize)
+            })
+            .collect()
+    }
+
     /// The value of rank `rank` (1 to n, ascending), within 0.1 %.
     fn at_rank(&self, rank: u64) -> u64 {
         let mut n_below = 0;
@@ -166,6 +177,9 @@ mod tests {
         ) {
             let distribution: Distribution = times.iter().copied().collect();
             times.sort_unstable();
+            let ascending = distribution.ascending();
+            prop_assert_eq!(ascending.len(), times.len());
+            prop_assert_eq!(ascending[pick.index(times.len())], distribution.at_rank(pick.index(times.len()) as u64 + 1));
             for index in [0, pick.index(times.len()), times.len() - 1] {
                 let (found, exact) = (distribution.at_rank(index as u64 + 1), times[index]);
                 prop_assert!(found.abs_diff(exact) <= exact / 1000 + 1, "{} for {}", found, exact);

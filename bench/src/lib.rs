@@ -15,6 +15,7 @@ mod ending;
 mod hdr_log;
 mod load;
 mod parts;
+pub mod picture;
 mod plan;
 mod quantile;
 pub mod report;

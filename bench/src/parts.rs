@@ -25,8 +25,7 @@ impl Parts {
     /// add up, and [`Parts::closure_error`] shows it.
     pub fn of(sample: &Sample) -> Self {
         let accepted = sample.accepted_us.unwrap_or(sample.sent_us);
-        let first_stage = sample.stages.iter().map(|stage| stage.start_us).min();
-        let started = sample.started_us.or(first_stage).unwrap_or(accepted);
+        let started = sample.began_us().unwrap_or(accepted);
         let finished = sample.finished_us;
         let inside = sample
             .stages

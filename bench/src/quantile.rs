@@ -38,7 +38,7 @@ impl Estimate {
 }
 
 /// The rank of quantile `q` among `n` values: the smallest that at least a share `q` does not exceed.
-fn rank(q: f64, n: u64) -> u64 {
+pub(crate) fn rank(q: f64, n: u64) -> u64 {
     ((q * n as f64).ceil() as u64).clamp(1, n.max(1))
 }
 

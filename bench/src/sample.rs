@@ -53,6 +53,11 @@ impl Sample {
         self.finished_us.saturating_sub(self.planned_us)
     }
 
+    /// When work began: as the target says, or else with the first stage. None: it says neither.
+    pub fn began_us(&self) -> Option<u64> {
+        self.started_us.or_else(|| self.stages.iter().map(|stage| stage.start_us).min())
+    }
+
     /// The first two instants that are in the wrong order, if any. Clocks that disagree show here.
     pub fn disorder(&self) -> Option<String> {
         let instants = [
@@ -105,6 +110,15 @@ pub(crate) mod tests {
         let stage = Sample { stages: vec![span("render", 9, 8)], ..sample(0, 40) };
         assert_eq!(stage.disorder().as_deref(), Some("stage render ends before it starts"));
         assert_eq!(sample(0, 40).disorder(), None);
+    }
+
+    #[test]
+    fn work_begins_with_the_first_stage_where_nothing_else_is_said() {
+        let stages = vec![span("render", 60, 90), span("script", 40, 50)];
+        let staged = Sample { stages, ..sample(10, 100) };
+        assert_eq!(staged.began_us(), Some(40));
+        assert_eq!(Sample { started_us: Some(30), ..staged }.began_us(), Some(30));
+        assert_eq!(sample(10, 100).began_us(), None);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub fn markdown(run: &Run) -> String {
 }
 
 /// Whether what ended well says nothing of what would have.
-fn is_of_lucky_jobs(run: &Run) -> bool {
+pub(crate) fn is_of_lucky_jobs(run: &Run) -> bool {
     matches!(run.ending, Ending::TargetDied(_) | Ending::Unfinished)
 }
 

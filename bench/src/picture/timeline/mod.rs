@@ -1,0 +1,136 @@
+//! What happened when: jobs above, what they used below.
+
+mod crowd;
+mod lanes;
+mod pieces;
+mod usage;
+
+use plotters::prelude::*;
+
+use self::pieces::{Piece, State, pieces};
+use super::axes::Scale;
+use super::canvas::{Canvas, Drawn, Head, picture};
+use super::legend::{Entry, Legend};
+use super::theme::{self, INK, MARGIN, REST, WAIT, WIDTH};
+use super::{caption, nothing, stage_names, warning};
+use crate::{Outcome, Run, Sample};
+
+/// With more lanes, or more pieces of time, nobody could tell one job from another: then jobs are counted.
+const MOST_LANES: usize = 24;
+const MOST_PIECES: usize = 1600;
+
+/// Room for the labels left of each chart, so that all have the same time below each other.
+const LABELS: f64 = 66.0;
+
+/// A lane for each worker with its jobs: the wait, each stage in its colour, failed jobs hatched and
+/// crossed. Below, what the driven processes used. Where there are too many jobs to tell them apart, how
+/// many are in each stage.
+pub fn timeline(run: &Run) -> String {
+    let names = stage_names(run);
+    let jobs: Vec<Vec<Piece>> = run.samples.iter().map(|sample| pieces(sample, &names)).collect();
+    let (lane_of, n_lanes) = pieces::lanes(&run.samples);
+    let n_pieces: usize = jobs.iter().map(Vec::len).sum();
+    let is_crowded = n_lanes > MOST_LANES || n_pieces > MOST_PIECES;
+    let title = if is_crowded { "Jobs in each stage over time" } else { "Timeline of the jobs" };
+    let head = Head {
+        title: title.to_owned(),
+        caption: caption(run),
+        warning: warning(run),
+        description: description(run, n_lanes, is_crowded),
+    };
+    if run.samples.is_empty() && run.usage.is_empty() {
+        return nothing(&head, "No job ended: there is no time to show.");
+    }
+    let end_us = end_us(run) as f64;
+    let time = Scale::times("time since the run began", end_us, 8.0).until(end_us);
+    let strips = usage::strips(run);
+    let legend = Legend::of(legend(run, &names, is_crowded));
+    let jobs_height = if is_crowded { 320.0 } else { lanes::height(n_lanes) };
+    let top = head.height();
+    let charts = top + legend.height() + 8.0;
+    let height = charts + jobs_height + usage::height(&strips) + 52.0;
+    picture(&head, height, |canvas| {
+        legend.draw(canvas, top)?;
+        let below = usage::draw(canvas, charts + jobs_height, &strips, &time)?;
+        if is_crowded {
+            crowd::draw(canvas, (charts, jobs_height), run, &jobs, names.len(), &time)?;
+        } else {
+            let lanes =
+                lanes::Lanes { samples: &run.samples, jobs: &jobs, lane_of: &lane_of, n_lanes };
+            lanes.draw(canvas, (charts, jobs_height), &time)?;
+        }
+        time_axis(canvas, below, &time)
+    })
+}
+
+/// The last instant that is known.
+fn end_us(run: &Run) -> u64 {
+    let jobs = run.samples.iter().map(|sample| sample.finished_us);
+    jobs.chain(run.usage.iter().map(|usage| usage.at_us)).max().unwrap_or(0).max(1)
+}
+
+fn colour(state: State) -> RGBColor {
+    match state {
+        State::Wait => WAIT,
+        State::Rest => REST,
+        State::Stage(index) => theme::stage(index),
+    }
+}
+
+fn legend(run: &Run, names: &[String], is_crowded: bool) -> Vec<Entry> {
+    let mut entries = vec![Entry::fill("waits", WAIT)];
+    entries.extend(
+        names.iter().enumerate().map(|(index, name)| Entry::fill(name, theme::stage(index))),
+    );
+    entries.push(Entry::fill(if names.is_empty() { "works" } else { "no stage runs" }, REST));
+    let any = |wanted: fn(&Sample) -> bool| run.samples.iter().any(wanted);
+    let has_failed = any(|sample| matches!(sample.outcome, Outcome::Failed(_)));
+    if has_failed && is_crowded {
+        entries.push(Entry::new("a job failed", |canvas, (x, y)| {
+            lanes::cross(canvas, (x + 11.0, y), 4.0)
+        }));
+    } else if has_failed {
+        entries.push(Entry::new("failed", |canvas, (x, y)| {
+            canvas.rect((x, y - 6.0), (22.0, 12.0), WAIT)?;
+            lanes::hatch(canvas, (x, y - 6.0), (14.0, 12.0))?;
+            lanes::cross(canvas, (x + 18.0, y), 4.0)
+        }));
+    }
+    if !is_crowded && any(|sample| sample.outcome == Outcome::Cancelled) {
+        entries.push(Entry::new("cancelled", |canvas, (x, y)| {
+            canvas.rect((x, y - 6.0), (22.0, 12.0), WAIT)?;
+            canvas.line(&[(x, y), (x + 22.0, y)], INK, 1.5)
+        }));
+    }
+    entries
+}
+
+fn description(run: &Run, n_lanes: usize, is_crowded: bool) -> String {
+    let span = crate::text::duration(end_us(run));
+    let how = if is_crowded { "Counted over time." } else { "A lane a worker." };
+    format!("{} jobs in {n_lanes} lanes over {span}. {how}", run.samples.len())
+}
+
+/// Left and width of every chart, without its labels.
+fn extent() -> (f64, f64) {
+    let left = MARGIN + LABELS;
+    (left, WIDTH - MARGIN - 8.0 - left)
+}
+
+/// Where an instant lies.
+fn x_of(us: f64, time: &Scale) -> f64 {
+    let (left, wide) = extent();
+    left + (us / time.to).clamp(0.0, 1.0) * wide
+}
+
+fn time_axis(canvas: &Canvas<'_>, y: f64, time: &Scale) -> Drawn {
+    let (left, wide) = extent();
+    let style = theme::words(theme::SMALL, theme::SOFT).pos(theme::MIDDLE);
+    canvas.line(&[(left, y), (left + wide, y)], theme::AXIS, 1.0)?;
+    for (at, label) in &time.ticks {
+        let x = x_of(*at, time);
+        canvas.line(&[(x, y), (x, y + 4.0)], theme::AXIS, 1.0)?;
+        canvas.text((x, y + 14.0), label, &style)?;
+    }
+    canvas.text((left + wide / 2.0, y + 34.0), &time.name, &style)
+}
