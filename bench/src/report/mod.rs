@@ -3,7 +3,7 @@
 mod markdown;
 mod sections;
 
-use crate::{Doubt, Ending, Run, Summary, hdr_log, text};
+use crate::{Doubt, Ending, Run, Summary, hdr_log, picture, text};
 
 /// Name of the Markdown in the folder of a run.
 pub const REPORT: &str = "report.md";
@@ -11,7 +11,21 @@ pub const REPORT: &str = "report.md";
 /// Every file of the report of `run`: its name, and what stands in it.
 pub fn files(run: &Run) -> Vec<(&'static str, String)> {
     let summary = Summary::of(&run.samples);
-    vec![(REPORT, markdown(run)), ("times.hlog", hdr_log(run, &summary))]
+    let mut files = vec![
+        (REPORT, markdown(run)),
+        ("timeline.svg", picture::timeline(run)),
+        ("times.hlog", hdr_log(run, &summary)),
+    ];
+    if has_times(run, &summary) {
+        files.push(("latency.svg", picture::percentiles(run)));
+        files.push(("stages.svg", picture::stages(run)));
+    }
+    files
+}
+
+/// Whether the times of `run` mean anything.
+fn has_times(run: &Run, summary: &Summary) -> bool {
+    summary.n_ok > 0 && !is_of_lucky_jobs(run)
 }
 
 /// The report: the verdict in one line, latency, where the time went, stages, pictures, failures, use
@@ -27,7 +41,7 @@ pub fn markdown(run: &Run) -> String {
         sections::asked(run),
     ];
     sections.extend(sections::warnings(run, &summary, &doubts));
-    if summary.n_ok > 0 && !is_of_lucky_jobs(run) {
+    if has_times(run, &summary) {
         sections.push(sections::latency(&summary));
         sections.push(sections::parts(&summary));
         sections.push(sections::stages(&summary));

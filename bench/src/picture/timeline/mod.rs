@@ -19,6 +19,9 @@ use crate::{Outcome, Run, Sample};
 const MOST_LANES: usize = 24;
 const MOST_PIECES: usize = 1600;
 
+/// Pieces of time thinner than this, in pixels, are not drawn in a lane: nobody would see them.
+const THINNEST: f64 = 0.3;
+
 /// Room for the labels left of each chart, so that all have the same time below each other.
 const LABELS: f64 = 66.0;
 
@@ -29,7 +32,9 @@ pub fn timeline(run: &Run) -> String {
     let names = stage_names(run);
     let jobs: Vec<Vec<Piece>> = run.samples.iter().map(|sample| pieces(sample, &names)).collect();
     let (lane_of, n_lanes) = pieces::lanes(&run.samples);
-    let n_pieces: usize = jobs.iter().map(Vec::len).sum();
+    let end_us = end_us(run) as f64;
+    let seen = seen(&jobs, end_us);
+    let n_pieces: usize = seen.iter().map(Vec::len).sum();
     let is_crowded = n_lanes > MOST_LANES || n_pieces > MOST_PIECES;
     let title = if is_crowded { "Jobs in each stage over time" } else { "Timeline of the jobs" };
     let head = Head {
@@ -41,7 +46,6 @@ pub fn timeline(run: &Run) -> String {
     if run.samples.is_empty() && run.usage.is_empty() {
         return nothing(&head, "No job ended: there is no time to show.");
     }
-    let end_us = end_us(run) as f64;
     let time = Scale::times("time since the run began", end_us, 8.0).until(end_us);
     let strips = usage::strips(run);
     let legend = Legend::of(legend(run, &names, is_crowded));
@@ -56,11 +60,18 @@ pub fn timeline(run: &Run) -> String {
             crowd::draw(canvas, (charts, jobs_height), run, &jobs, names.len(), &time)?;
         } else {
             let lanes =
-                lanes::Lanes { samples: &run.samples, jobs: &jobs, lane_of: &lane_of, n_lanes };
+                lanes::Lanes { samples: &run.samples, jobs: &seen, lane_of: &lane_of, n_lanes };
             lanes.draw(canvas, (charts, jobs_height), &time)?;
         }
         time_axis(canvas, below, &time)
     })
+}
+
+/// Those pieces of each job that are wide enough to be seen.
+fn seen(jobs: &[Vec<Piece>], end_us: f64) -> Vec<Vec<Piece>> {
+    let (_, wide) = extent();
+    let is_seen = |piece: &&Piece| (piece.to_us - piece.from_us) as f64 / end_us * wide >= THINNEST;
+    jobs.iter().map(|job| job.iter().filter(is_seen).copied().collect()).collect()
 }
 
 /// The last instant that is known.
