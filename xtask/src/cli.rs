@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{demo, doctor, fetch_models, run, setup, test};
+use crate::commands::{build_image, demo, doctor, fetch_models, run, setup, test};
 use crate::exit;
 use crate::ui::Output;
 
@@ -29,6 +29,7 @@ pub struct Cli {
 pub enum Command {
     Demo(demo::Args),
     Run(run::Args),
+    BuildImage(build_image::Args),
     FetchModels(fetch_models::Args),
     Setup(setup::Args),
     Doctor(doctor::Args),

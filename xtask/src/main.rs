@@ -9,6 +9,7 @@ mod commands;
 #[cfg(test)]
 mod e2e;
 mod exit;
+mod image;
 mod interrupt;
 mod invariants;
 mod machine;
@@ -55,6 +56,7 @@ fn run(cli: &Cli, ui: &Ui) -> anyhow::Result<Exit> {
         Command::FetchModels(args) => commands::fetch_models::run(args, &cx),
         Command::Doctor(args) => commands::doctor::run(args, &cx),
         Command::Run(args) => commands::run::run(args, &cx),
+        Command::BuildImage(args) => commands::build_image::run(args, &cx),
         Command::Demo(args) => commands::demo::run(args, &cx),
     }
 }

@@ -18,7 +18,7 @@ use crate::setup::{self, Goal};
 use crate::targets::{NativeClient, NativeTarget};
 use crate::ui::Progress;
 
-pub use self::tell::tell;
+pub use self::tell::{running, tell};
 
 /// Files that a user wants from a job.
 const ARTEFACTS: [&str; 4] = ["video.mp4", "subtitles.srt", "subtitles.ass", "narration.wav"];
@@ -184,7 +184,7 @@ async fn drive(
     let shown = Arc::clone(&progress);
     let target = NativeTarget {
         client: client.clone(),
-        seen: Box::new(move |status| shown.message(&tell::running(status))),
+        seen: Box::new(move |status| shown.message(&running(status))),
     };
     let mut record = record(scenario, args)?;
     let sample = sample(&mut record, target, folder, stop).await?;
@@ -244,7 +244,11 @@ fn ended(sample: &bench::Sample, folder: &Path) -> anyhow::Result<JobStatus> {
 }
 
 /// Brings a job's files into `folder`.
-async fn fetch(
+///
+/// # Errors
+///
+/// The service is away, or the folder cannot be written.
+pub async fn fetch(
     client: &NativeClient,
     status: &JobStatus,
     folder: &Path,
