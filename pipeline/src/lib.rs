@@ -9,6 +9,7 @@ pub mod api;
 pub mod artefacts;
 pub mod captions;
 pub mod error;
+pub mod health;
 pub mod job;
 pub mod media;
 pub mod ml;

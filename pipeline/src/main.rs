@@ -1,4 +1,4 @@
-//! `pipeline serve` and `pipeline make`. `main` maps, `run` decides.
+//! `pipeline serve`, `pipeline make` and `pipeline healthcheck`. `main` maps, `run` decides.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use pipeline::health;
 use pipeline::service::{self, Service};
 use pipeline::settings::{self, Settings};
 use protocol::JobState;
@@ -55,6 +56,10 @@ enum Command {
         #[arg(long)]
         exit_with_stdin: bool,
     },
+    /// Asks the service that these settings name whether it is alive: for a container's health check.
+    ///
+    /// Exit codes: 0 it is, 1 it is not.
+    Healthcheck,
     /// Makes one video and prints its outcome as JSON.
     ///
     /// Example: echo '{"video_subject": "The sea at night"}' | pipeline make
@@ -103,6 +108,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         match cli.command {
             Command::Serve { exit_with_stdin } => serve(settings, exit_with_stdin).await,
+            Command::Healthcheck => healthcheck(&settings).await,
             Command::Make { job } => make(settings, job).await,
         }
     })
@@ -118,6 +124,16 @@ async fn serve(settings: Settings, exit_with_stdin: bool) -> anyhow::Result<Exit
     say(&serde_json::json!({ "listening": format!("http://{address}") }))?;
     service.serve(listener, stop).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn healthcheck(settings: &Settings) -> anyhow::Result<ExitCode> {
+    match health::ask(settings.listen).await {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
 }
 
 async fn make(settings: Settings, job: PathBuf) -> anyhow::Result<ExitCode> {

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{demo, doctor, fetch_models, load_test, run, setup, test};
+use crate::commands::{build_image, demo, doctor, fetch_models, load_test, run, setup, test};
 use crate::exit;
 use crate::ui::Output;
 
@@ -28,6 +28,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Demo(demo::Args),
+    BuildImage(build_image::Args),
     Run(run::Args),
     LoadTest(load_test::Args),
     FetchModels(fetch_models::Args),

@@ -9,6 +9,7 @@ mod commands;
 #[cfg(test)]
 mod e2e;
 mod exit;
+mod image;
 mod interrupt;
 mod invariants;
 mod machine;
@@ -58,6 +59,7 @@ fn run(cli: &Cli, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Doctor(args) => commands::doctor::run(args, &cx),
         Command::Run(args) => commands::run::run(args, &cx),
         Command::LoadTest(args) => commands::load_test::run(args, &cx),
+        Command::BuildImage(args) => commands::build_image::run(args, &cx),
         Command::Demo(args) => commands::demo::run(args, &cx),
     }
 }

@@ -39,9 +39,23 @@ pub struct Captured {
 pub async fn captured(
     command: Command,
     stop: &CancellationToken,
+    on_line: impl FnMut(&str),
+) -> anyhow::Result<Captured> {
+    redirected(command, Stdio::piped(), stop, on_line).await
+}
+
+/// As [`captured`], with what it writes to stdout going to `stdout`.
+///
+/// # Errors
+///
+/// As [`captured`].
+pub async fn redirected(
+    command: Command,
+    stdout: Stdio,
+    stop: &CancellationToken,
     mut on_line: impl FnMut(&str),
 ) -> anyhow::Result<Captured> {
-    let mut group = Group::spawn(command, Stdio::piped(), Stdio::piped())?;
+    let mut group = Group::spawn(command, stdout, Stdio::piped())?;
     let (sender, mut lines) = mpsc::channel(64);
     for pipe in group.pipes() {
         tokio::spawn(forward(pipe, sender.clone()));

@@ -82,11 +82,24 @@ pub fn run(args: &Args, cx: &Context<'_>) -> anyhow::Result<Exit> {
 ///
 /// A model cannot be had.
 pub async fn ensure(cx: &Context<'_>, stop: &CancellationToken) -> anyhow::Result<()> {
-    let manifest_path = shipped_manifest(cx);
-    let manifest = Manifest::read(&manifest_path)?;
+    ensure_of(&shipped_manifest(cx), cx, stop).await.map(drop)
+}
+
+/// As [`ensure`], of the manifest at `manifest_path`, which it gives back.
+///
+/// # Errors
+///
+/// A model cannot be had, or the manifest makes no sense.
+pub async fn ensure_of(
+    manifest_path: &Path,
+    cx: &Context<'_>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Manifest> {
+    let manifest = Manifest::read(manifest_path)?;
     let models = manifest.models.iter().filter(|model| !model.optional).collect();
     let wanted = Wanted { models, verify: false, offline: false, by_name: false };
-    bring(&manifest, &manifest_path, &wanted, cx, stop).await.map(drop)
+    bring(&manifest, manifest_path, &wanted, cx, stop).await?;
+    Ok(manifest)
 }
 
 fn shipped_manifest(cx: &Context<'_>) -> PathBuf {

@@ -4,10 +4,11 @@
 //! as they stand, the file is taken for what it was: 90 MB need not be hashed at each start.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use fetch::{Digest, Store, digest_of_file};
 use protocol::Weights;
 use serde::{Deserialize, Serialize};
@@ -18,22 +19,47 @@ use super::replace;
 /// `model.json`: what the pipeline reads of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
-    name: String,
-    weights: Weights,
+    /// The model.
+    pub name: String,
+    /// Whether its answers mean something.
+    pub weights: Weights,
     /// Digest of the weights.
-    sha256: Digest,
-    files: Vec<DescribedFile>,
-    licence: String,
+    pub sha256: Digest,
+    /// Its files.
+    pub files: Vec<DescribedFile>,
+    /// Under which terms the weights are given.
+    pub licence: String,
 }
 
+/// A file of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct DescribedFile {
-    path: String,
-    sha256: Digest,
-    bytes: u64,
+pub struct DescribedFile {
+    /// Where it is in the folder.
+    pub path: String,
+    /// Its digest.
+    pub sha256: Digest,
+    /// Its size.
+    pub bytes: u64,
 }
 
 impl Description {
+    /// What stands in the folder `models/name`; none where there is no whole model.
+    ///
+    /// # Errors
+    ///
+    /// The description cannot be read or makes no sense.
+    pub fn read(models: &Path, name: &str) -> Result<Option<Self>> {
+        let path = models.join(name).join("model.json");
+        match fs_err::read(&path) {
+            Ok(text) => Ok(Some(
+                serde_json::from_slice(&text)
+                    .with_context(|| format!("`{}` makes no sense", path.display()))?,
+            )),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn of(model: &Model) -> Option<Self> {
         let described = |file: &ModelFile| DescribedFile {
             path: file.path.clone(),

@@ -10,6 +10,6 @@ pub use self::build::{Binaries, Profile, build};
 pub use self::fixtures::Addresses;
 pub use self::fixtures::{Expect, Fixtures, Scenario};
 #[cfg(test)]
-pub use self::pipeline::{PROVIDER_KEY, S3_SECRET_KEY};
-pub use self::pipeline::{Pipeline, PipelineArgs};
+pub use self::pipeline::S3_SECRET_KEY;
+pub use self::pipeline::{PROVIDER_KEY, Pipeline, PipelineArgs};
 pub use self::server::Server;

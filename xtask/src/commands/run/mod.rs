@@ -20,7 +20,7 @@ use crate::services::Scenario;
 use crate::targets::{NativeClient, NativeTarget};
 use crate::ui::Progress;
 
-pub use self::tell::tell;
+pub use self::tell::{running, tell};
 
 /// Files that a user wants from a job.
 const ARTEFACTS: [&str; 4] = ["video.mp4", "subtitles.srt", "subtitles.ass", "narration.wav"];
@@ -129,7 +129,7 @@ async fn drive(
         cx.ui.progress(&format!("rendering `{}`", scenario.name)).into();
     let shown = Arc::clone(&progress);
     let mut target = NativeTarget::new(client.clone());
-    target.seen = Box::new(move |status| shown.message(&tell::running(status)));
+    target.seen = Box::new(move |status| shown.message(&running(status)));
     let mut record = record(scenario, args, cx).await?;
     let sample = sample(&mut record, target, folder, stop).await?;
     let status = ended(sample, folder.path())?;
@@ -191,7 +191,11 @@ fn ended(sample: &bench::Sample, folder: &Path) -> anyhow::Result<JobStatus> {
 }
 
 /// Brings a job's files into `folder`.
-async fn fetch(
+///
+/// # Errors
+///
+/// The service is away, or the folder cannot be written.
+pub async fn fetch(
     client: &NativeClient,
     status: &JobStatus,
     folder: &Path,

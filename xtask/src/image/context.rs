@@ -1,0 +1,99 @@
+//! What the engine builds from: a tar file of the Dockerfile and what it copies.
+
+use std::io;
+use std::path::Path;
+
+use super::layer::{Entry, Layer, end, member};
+use super::pieces::Piece;
+
+/// A context of one file.
+///
+/// # Errors
+///
+/// The name cannot stand in a tar file.
+pub fn of_text(name: &str, text: String) -> io::Result<Vec<Piece>> {
+    let mut all = member(name, vec![Piece::Inline(text.into())], false)?;
+    all.push(end());
+    Ok(all)
+}
+
+/// The context of the code: `docker/Dockerfile`, all of `docker/root`, and the `programs`, which go into
+/// `usr/local/bin`.
+///
+/// # Errors
+///
+/// A file cannot be read.
+pub fn of_code(docker: &Path, programs: &[&Path]) -> anyhow::Result<Vec<Piece>> {
+    let mut layer = Layer::default()
+        .with("Dockerfile", file(&docker.join("Dockerfile"), false)?)
+        .with("data", Entry::Folder);
+    for (path, entry) in files(&docker.join("root"), "root")? {
+        layer = layer.with(&path, entry);
+    }
+    for program in programs {
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        layer = layer.with(&format!("root/usr/local/bin/{name}"), file(program, true)?);
+    }
+    Ok(layer.pieces()?)
+}
+
+fn file(path: &Path, executable: bool) -> io::Result<Entry> {
+    let bytes = fs_err::metadata(path)?.len();
+    Ok(Entry::File { source: path.to_owned(), bytes, sha256: None, executable })
+}
+
+/// All files under `folder`, as they stand under `prefix`.
+fn files(folder: &Path, prefix: &str) -> io::Result<Vec<(String, Entry)>> {
+    let mut all = Vec::new();
+    for entry in fs_err::read_dir(folder)? {
+        let (path, name) = {
+            let entry = entry?;
+            (entry.path(), format!("{prefix}/{}", entry.file_name().to_string_lossy()))
+        };
+        if path.is_dir() {
+            all.extend(files(&path, &name)?);
+        } else {
+            all.push((name, file(&path, false)?));
+        }
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pieces;
+    use super::*;
+
+    #[test]
+    fn the_context_has_the_dockerfile_the_tree_and_the_programs() {
+        let folder = tempfile::tempdir().expect("folder");
+        let docker = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docker");
+        let program = folder.path().join("pipeline");
+        fs_err::write(&program, "a program").expect("written");
+        let context = of_code(&docker, &[&program]).expect("a context");
+        let mut tar = Vec::new();
+        pieces::read(&context, &mut |chunk| {
+            tar.extend_from_slice(&chunk);
+            Ok(())
+        })
+        .expect("bytes");
+        let mut archive = tar::Archive::new(&tar[..]);
+        let found: Vec<(String, u32)> = archive
+            .entries()
+            .expect("entries")
+            .map(|entry| {
+                let entry = entry.expect("an entry");
+                let path = entry.path().expect("a path").to_string_lossy().into_owned();
+                (path, entry.header().mode().expect("a mode"))
+            })
+            .filter(|(path, _)| !path.ends_with('/') || path == "data/")
+            .collect();
+        let expected = [
+            ("Dockerfile", 0o644),
+            ("data/", 0o755),
+            ("root/etc/reelbench/settings.toml", 0o644),
+            ("root/usr/local/bin/pipeline", 0o755),
+        ];
+        assert_eq!(found, expected.map(|(path, mode)| (path.to_owned(), mode)));
+    }
+}

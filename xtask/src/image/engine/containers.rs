@@ -1,0 +1,346 @@
+//! Containers: the smoke test's, and those that are only made to read a file of an image.
+
+use std::collections::HashMap;
+use std::io::Read;
+
+use bollard::errors::Error;
+use bollard::models::{
+    ContainerCreateBody, ContainerStateStatusEnum, DeviceRequest, HealthConfig, HealthStatusEnum,
+    HostConfig, PortBinding,
+};
+use bollard::query_parameters::{
+    ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder,
+    DownloadFromContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
+    RemoveContainerOptionsBuilder, StopContainerOptionsBuilder,
+};
+use futures::{StreamExt, TryStreamExt};
+
+use super::{Engine, EngineError, LABEL};
+
+/// How often the health of a container of a test is looked at.
+const HEALTH_EVERY_NS: i64 = 500_000_000;
+/// Links that are followed to a file of an image.
+const MOST_LINKS: usize = 8;
+
+/// A container to be made.
+#[derive(Clone, Debug, Default)]
+pub struct Spec {
+    /// Its name.
+    pub name: String,
+    /// Of this image.
+    pub image: String,
+    /// In place of the image's entrypoint.
+    pub entrypoint: Option<Vec<String>>,
+    /// Arguments.
+    pub command: Vec<String>,
+    /// Environment, `KEY=value`.
+    pub env: Vec<String>,
+    /// In place of the image's user.
+    pub user: Option<String>,
+    /// `source:target:ro` of the host.
+    pub binds: Vec<String>,
+    /// `container:<name>`: the network of another one.
+    pub network: Option<String>,
+    /// A port that is published on a free one of loopback.
+    pub port: Option<u16>,
+    /// Whether it is given the machine's cards.
+    pub gpu: bool,
+    /// Labels.
+    pub labels: HashMap<String, String>,
+}
+
+/// How a container is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Whether it runs.
+    pub running: bool,
+    /// How it ended.
+    pub exit_code: i64,
+    /// Its health.
+    pub health: Health,
+    /// What its last health checks said.
+    pub health_said: String,
+}
+
+/// What the image's health check says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// There is none.
+    None,
+    /// Not yet.
+    Starting,
+    /// Yes.
+    Healthy,
+    /// No.
+    Unhealthy,
+}
+
+impl Spec {
+    /// The image's own check, asked for more often; none of a program that is not the image's.
+    fn health_check(&self) -> HealthConfig {
+        if self.entrypoint.is_some() {
+            return HealthConfig { test: Some(vec!["NONE".to_owned()]), ..HealthConfig::default() };
+        }
+        HealthConfig { interval: Some(HEALTH_EVERY_NS), ..HealthConfig::default() }
+    }
+
+    /// As the engine wants it: nothing of the image can be written but what it declares as a volume, no
+    /// capability, no new privilege.
+    fn body(&self) -> ContainerCreateBody {
+        let port = self.port.map(|port| format!("{port}/tcp"));
+        let any_port = || {
+            Some(vec![PortBinding {
+                host_ip: Some("127.0.0.1".to_owned()),
+                host_port: Some(String::new()),
+            }])
+        };
+        let cards = DeviceRequest {
+            driver: Some("nvidia".to_owned()),
+            count: Some(-1),
+            capabilities: Some(vec![vec!["gpu".to_owned()]]),
+            ..DeviceRequest::default()
+        };
+        let labels = self.labels.clone().into_iter().chain([(LABEL.to_owned(), "1".to_owned())]);
+        ContainerCreateBody {
+            image: Some(self.image.clone()),
+            entrypoint: self.entrypoint.clone(),
+            cmd: Some(self.command.clone()),
+            env: Some(self.env.clone()),
+            user: self.user.clone(),
+            labels: Some(labels.collect()),
+            exposed_ports: port.clone().map(|port| vec![port]),
+            healthcheck: Some(self.health_check()),
+            host_config: Some(HostConfig {
+                binds: Some(self.binds.clone()),
+                network_mode: self.network.clone(),
+                port_bindings: port.map(|port| HashMap::from([(port, any_port())])),
+                readonly_rootfs: Some(true),
+                tmpfs: Some(HashMap::from([("/tmp".to_owned(), String::new())])),
+                cap_drop: Some(vec!["ALL".to_owned()]),
+                // Where there is SELinux, the host's files are not labelled for containers.
+                security_opt: Some(vec![
+                    "no-new-privileges".to_owned(),
+                    "label=disable".to_owned(),
+                ]),
+                device_requests: self.gpu.then(|| vec![cards]),
+                ..HostConfig::default()
+            }),
+            ..ContainerCreateBody::default()
+        }
+    }
+}
+
+impl Engine {
+    /// Makes and starts a container.
+    ///
+    /// # Errors
+    ///
+    /// The engine refuses; a container that does not start is removed by whoever gave it its label.
+    pub async fn start(&self, spec: &Spec) -> Result<(), EngineError> {
+        let what = format!("start {} of {}", spec.name, spec.image);
+        let options = CreateContainerOptionsBuilder::default().name(&spec.name).build();
+        let created = self.docker.create_container(Some(options), spec.body()).await;
+        created.map_err(|error| EngineError::of(&what, &error))?;
+        let started = self.docker.start_container(&spec.name, None).await;
+        started.map_err(|error| EngineError::of(&what, &error))
+    }
+
+    /// How the container is.
+    ///
+    /// # Errors
+    ///
+    /// It is not there.
+    pub async fn state(&self, name: &str) -> Result<State, EngineError> {
+        let container = self.docker.inspect_container(name, None).await;
+        let container =
+            container.map_err(|error| EngineError::of("look at a container", &error))?;
+        let state = container.state.unwrap_or_default();
+        let health = state.health.unwrap_or_default();
+        let said = health.log.unwrap_or_default().into_iter().filter_map(|one| one.output);
+        Ok(State {
+            running: state.status == Some(ContainerStateStatusEnum::RUNNING),
+            exit_code: state.exit_code.unwrap_or_default(),
+            health: match health.status {
+                Some(HealthStatusEnum::HEALTHY) => Health::Healthy,
+                Some(HealthStatusEnum::UNHEALTHY) => Health::Unhealthy,
+                Some(HealthStatusEnum::STARTING) => Health::Starting,
+                _ => Health::None,
+            },
+            health_said: said.last().unwrap_or_default().trim().to_owned(),
+        })
+    }
+
+    /// The port of loopback on which the container's `port` is published.
+    ///
+    /// # Errors
+    ///
+    /// It is not there. None: it is not published, because the container has ended.
+    pub async fn published(&self, name: &str, port: u16) -> Result<Option<u16>, EngineError> {
+        let container = self.docker.inspect_container(name, None).await;
+        let container =
+            container.map_err(|error| EngineError::of("look at a container", &error))?;
+        let ports = container.network_settings.and_then(|network| network.ports);
+        let bindings = ports.unwrap_or_default().remove(&format!("{port}/tcp")).flatten();
+        let published = bindings.unwrap_or_default().into_iter().find_map(|one| one.host_port);
+        Ok(published.and_then(|port| port.parse().ok()))
+    }
+
+    /// The last lines that the container said.
+    pub async fn last_words(&self, name: &str, n_lines: usize) -> String {
+        let options = LogsOptionsBuilder::default()
+            .stdout(true)
+            .stderr(true)
+            .tail(&n_lines.to_string())
+            .build();
+        let lines = self.docker.logs(name, Some(options));
+        let lines: Vec<String> =
+            lines.filter_map(async |line| Some(line.ok()?.to_string())).collect().await;
+        lines.concat().trim_end().to_owned()
+    }
+
+    /// Asks the container to end, and ends it after `patience_s`.
+    ///
+    /// # Errors
+    ///
+    /// It is not there.
+    pub async fn stop(&self, name: &str, patience_s: i32) -> Result<(), EngineError> {
+        let options = StopContainerOptionsBuilder::default().t(patience_s).build();
+        let stopped = self.docker.stop_container(name, Some(options)).await;
+        stopped.map_err(|error| EngineError::of(&format!("stop {name}"), &error))
+    }
+
+    /// Removes all containers that have `label`, with their volumes. How many there were.
+    ///
+    /// # Errors
+    ///
+    /// The engine does not list or remove them.
+    pub async fn remove_containers(&self, label: &str) -> Result<usize, EngineError> {
+        let labelled = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&labelled).build();
+        let containers = self.docker.list_containers(Some(options)).await;
+        let containers = containers.map_err(|error| EngineError::of("list containers", &error))?;
+        let ids: Vec<String> = containers.into_iter().filter_map(|one| one.id).collect();
+        for id in &ids {
+            self.remove_container(id).await?;
+        }
+        Ok(ids.len())
+    }
+
+    async fn remove_container(&self, id: &str) -> Result<(), EngineError> {
+        let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        match self.docker.remove_container(id, Some(options)).await {
+            Ok(()) | Err(Error::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(()),
+            Err(error) => Err(EngineError::of(&format!("remove container {id}"), &error)),
+        }
+    }
+
+    /// The tar file of `path` in the container.
+    ///
+    /// # Errors
+    ///
+    /// It is not there. None: the path is not there.
+    pub async fn download(&self, name: &str, path: &str) -> Result<Option<Vec<u8>>, EngineError> {
+        let options = DownloadFromContainerOptionsBuilder::default().path(path).build();
+        let chunks = self.docker.download_from_container(name, Some(options));
+        match chunks.try_collect::<Vec<_>>().await {
+            Ok(chunks) => Ok(Some(chunks.concat())),
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
+            Err(error) => Err(EngineError::of(&format!("read {path} in {name}"), &error)),
+        }
+    }
+
+    /// Whether `path` is there in `image`, looked at in a container that is never started.
+    ///
+    /// # Errors
+    ///
+    /// The engine refuses.
+    pub async fn has_file(
+        &self,
+        image: &str,
+        path: &str,
+        labels: HashMap<String, String>,
+    ) -> Result<bool, EngineError> {
+        let id = self.unstarted(image, labels).await?;
+        let options = ContainerArchiveInfoOptionsBuilder::default().path(path).build();
+        let found = self.docker.get_container_archive_info(&id, Some(options)).await;
+        self.remove_container(&id).await?;
+        match found {
+            Ok(_) => Ok(true),
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
+            Err(error) => Err(EngineError::of(&format!("look for {path} in {image}"), &error)),
+        }
+    }
+
+    /// A container that is never started: its files can be read.
+    async fn unstarted(
+        &self,
+        image: &str,
+        labels: HashMap<String, String>,
+    ) -> Result<String, EngineError> {
+        let command = vec!["true".to_owned()];
+        let spec = Spec { image: image.to_owned(), command, labels, ..Spec::default() };
+        let made = self.docker.create_container(None, spec.body()).await;
+        Ok(made.map_err(|error| EngineError::of(&format!("look into {image}"), &error))?.id)
+    }
+
+    /// The first of `paths` that is a file in `image`, read in a container that is never started.
+    ///
+    /// # Errors
+    ///
+    /// The engine refuses. None: none of them is there.
+    pub async fn file_of(
+        &self,
+        image: &str,
+        paths: &[String],
+        labels: HashMap<String, String>,
+    ) -> Result<Option<Vec<u8>>, EngineError> {
+        let id = self.unstarted(image, labels).await?;
+        let mut found = Ok(None);
+        for path in paths {
+            found = self.follow(&id, path).await;
+            if !matches!(found, Ok(None)) {
+                break;
+            }
+        }
+        self.remove_container(&id).await?;
+        found
+    }
+
+    /// The file at `path`, by way of links.
+    async fn follow(&self, container: &str, path: &str) -> Result<Option<Vec<u8>>, EngineError> {
+        let mut path = path.to_owned();
+        for _ in 0..MOST_LINKS {
+            let Some(tar) = self.download(container, &path).await? else { return Ok(None) };
+            match first_of(&tar) {
+                Some(First::File(content)) => return Ok(Some(content)),
+                Some(First::Link(target)) if target.starts_with('/') => path = target,
+                Some(First::Link(target)) => {
+                    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+                    path = format!("{folder}/{target}");
+                }
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The first member of a tar file.
+enum First {
+    File(Vec<u8>),
+    Link(String),
+}
+
+fn first_of(tar: &[u8]) -> Option<First> {
+    let mut archive = tar::Archive::new(tar);
+    let mut entry = archive.entries().ok()?.next()?.ok()?;
+    if let Some(target) = entry.link_name().ok()? {
+        return Some(First::Link(target.to_string_lossy().into_owned()));
+    }
+    if !entry.header().entry_type().is_file() {
+        return None;
+    }
+    let mut content = Vec::new();
+    entry.read_to_end(&mut content).ok()?;
+    Some(First::File(content))
+}
