@@ -8,9 +8,13 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::commands::Context;
+use crate::commands::build_image;
 use crate::commands::load_test::{self, Tested};
 use crate::commands::run::{self, Report};
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
+use crate::image::Variant;
+use crate::image::engine::Engine;
+use crate::image::report::Built;
 use crate::interrupt;
 
 /// What is rendered.
@@ -41,7 +45,24 @@ pub struct Args {}
 struct Demo {
     took_s: f64,
     videos: Vec<Report>,
+    image: Image,
     load_test: Tested,
+}
+
+/// What became of the image.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Image {
+    /// It has its name.
+    Built(Box<Built>),
+    /// There is nothing to build it with, for this reason.
+    LeftOut(String),
+    /// It could not be built, or failed its smoke test, for this reason; the rest was done.
+    Failed {
+        reason: String,
+        #[serde(skip)]
+        exit: Exit,
+    },
 }
 
 /// Does each part and tells where everything is.
@@ -60,11 +81,35 @@ pub fn run(_: &Args, cx: &Context<'_>) -> anyhow::Result<Exit> {
         run::tell(&report, cx);
         videos.push(report);
     }
+    let image = image(cx)?;
     let load_test = load(cx)?;
-    let demo = Demo { took_s: started.elapsed().as_secs_f64(), videos, load_test };
+    let demo = Demo { took_s: started.elapsed().as_secs_f64(), videos, image, load_test };
     tell::tell(&demo, cx);
     cx.ui.json(&demo)?;
     Ok(exit(&demo))
+}
+
+/// The image for machines without a card, where an engine answers.
+fn image(cx: &Context<'_>) -> anyhow::Result<Image> {
+    cx.ui.say("\n── image ──");
+    let args = build_image::Args::of(Variant::Cpu);
+    let built = interrupt::block_on(async |stop| {
+        if let Err(error) = Engine::connect().await {
+            let reason = format!("{error:#}");
+            cx.ui.warn(format!("the image is left out: {reason}"));
+            return Ok(Image::LeftOut(reason));
+        }
+        let built = build_image::build(&args, cx, &stop).await?;
+        build_image::tell(&built, cx);
+        Ok(Image::Built(Box::new(built)))
+    });
+    match built {
+        Err(error) if !matches!(error.downcast_ref(), Some(Failure::Interrupted)) => {
+            cx.ui.failure(&error);
+            Ok(Image::Failed { reason: format!("{error:#}"), exit: Exit::of(&error) })
+        }
+        built => built,
+    }
 }
 
 fn load(cx: &Context<'_>) -> anyhow::Result<Tested> {
@@ -82,5 +127,9 @@ fn load(cx: &Context<'_>) -> anyhow::Result<Tested> {
 /// The first thing that is wrong decides.
 fn exit(demo: &Demo) -> Exit {
     let kept = |report: &Report| report.findings.iter().all(|finding| finding.broken.is_none());
-    if demo.videos.iter().all(kept) { demo.load_test.exit() } else { Exit::Failed }
+    match &demo.image {
+        _ if !demo.videos.iter().all(kept) => Exit::Failed,
+        Image::Failed { exit, .. } => *exit,
+        _ => demo.load_test.exit(),
+    }
 }

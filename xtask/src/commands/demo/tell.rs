@@ -1,6 +1,6 @@
 //! The end of the demo: where everything is, and where to look next.
 
-use super::Demo;
+use super::{Demo, Image};
 use crate::commands::Context;
 use crate::commands::run::Report;
 use crate::ui::Table;
@@ -18,6 +18,8 @@ fn table(demo: &Demo, cx: &Context<'_>) -> Table {
         let what = format!("video `{}`", report.scenario);
         table.row([&what, &video(report), path.as_deref().unwrap_or("none")]);
     }
+    let (went, place) = image(&demo.image);
+    table.row(["image", &went, &place]);
     let tested = &demo.load_test;
     let jobs = format!("{} of {} jobs", tested.n_ok, tested.n_ok + tested.n_failed);
     let report = cx.paths.shown(&tested.report).display().to_string();
@@ -28,6 +30,18 @@ fn table(demo: &Demo, cx: &Context<'_>) -> Table {
         }
     }
     table
+}
+
+/// How the image went, and its name.
+fn image(image: &Image) -> (String, String) {
+    match image {
+        Image::Built(built) => {
+            let size = format!("{:.0} MB, smoke test passed", built.bytes as f64 / 1e6);
+            (size, built.tag.clone())
+        }
+        Image::LeftOut(reason) => (format!("left out: {reason}"), "none".to_owned()),
+        Image::Failed { reason, .. } => (format!("FAILED: {reason}"), "none".to_owned()),
+    }
 }
 
 /// `19.3 s, real-time factor 0.38, 15 of 15 invariants hold`.
@@ -46,6 +60,8 @@ fn next_steps(took_s: f64) -> String {
         "Done in {took_s:.0} s. Next:\n\
          \x20 cargo xtask run vietnamese --profile baseline    the old way, for comparison\n\
          \x20 cargo xtask load-test --concurrency 20           more at once\n\
+         \x20 cargo xtask compare RUN RUN                      two folders of reports/runs\n\
+         \x20 cargo xtask build-image                          the image for NVIDIA cards\n\
          \x20 cargo xtask doctor                               what this machine has\n\
          \x20 cargo xtask test                                 everything that is checked"
     )
