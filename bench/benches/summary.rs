@@ -1,8 +1,8 @@
-//! Summing up a run must stay far below the time of one job: a live view does it every second.
+//! Summing up a run and reporting it must stay far below the time of one job.
 
 use std::hint::black_box;
 
-use bench::{Outcome, Sample, StageSpan, Summary};
+use bench::{Ending, Outcome, Plan, Run, Sample, Scenario, StageSpan, Summary, report};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// Ten stages a job, as the pipeline has, at times that a multiplicative hash spreads out.
@@ -54,5 +54,24 @@ fn quantiles(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, summary, quantiles);
+/// Markdown, three pictures and the HDR log.
+fn reports(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("report");
+    for n_jobs in [80, 1_000] {
+        let scenario = Scenario {
+            name: "short".to_owned(),
+            title: "Short".to_owned(),
+            payload: serde_json::Value::Null,
+        };
+        let mut run = Run::new(scenario, Plan::single(), "native", 0);
+        (run.ending, run.samples) = (Ending::Complete, samples(n_jobs));
+        group.throughput(Throughput::Elements(n_jobs));
+        group.bench_with_input(BenchmarkId::from_parameter(n_jobs), &run, |bencher, run| {
+            bencher.iter(|| report::files(black_box(run)));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, summary, quantiles, reports);
 criterion_main!(benches);

@@ -171,6 +171,6 @@ impl Live {
     }
 
     fn line(&self) -> String {
-        format!("{}, {} failed", text::quantile(&self.latency, 0.5), self.n_failed)
+        format!("{} failed, {}", self.n_failed, text::quantile(&self.latency, 0.5))
     }
 }
