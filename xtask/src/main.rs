@@ -19,6 +19,7 @@ mod services;
 mod setup;
 mod targets;
 mod ui;
+mod wheel;
 
 use std::process::ExitCode;
 
