@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{demo, doctor, fetch_models, run, setup, test};
+use crate::commands::{build_cuda, demo, doctor, fetch_models, run, setup, test};
 use crate::exit;
 use crate::ui::Output;
 
@@ -30,6 +30,7 @@ pub enum Command {
     Demo(demo::Args),
     Run(run::Args),
     FetchModels(fetch_models::Args),
+    BuildCuda(build_cuda::Args),
     Setup(setup::Args),
     Doctor(doctor::Args),
     Test(test::Args),
