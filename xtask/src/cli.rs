@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{build_image, demo, doctor, fetch_models, load_test, run, setup, test};
+use crate::commands::{
+    build_cuda, build_image, demo, doctor, fetch_models, load_test, run, setup, test,
+};
 use crate::exit;
 use crate::ui::Output;
 
@@ -32,6 +34,7 @@ pub enum Command {
     Run(run::Args),
     LoadTest(load_test::Args),
     FetchModels(fetch_models::Args),
+    BuildCuda(build_cuda::Args),
     Setup(setup::Args),
     Doctor(doctor::Args),
     Test(test::Args),

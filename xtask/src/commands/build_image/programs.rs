@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
 use super::Args;
+use crate::cuda::Library;
 use crate::image::glibc::{self, Versions};
-use crate::image::gpu::{self, Library};
+use crate::image::gpu;
 use crate::image::{Place, Variant, code};
 use crate::services;
 
