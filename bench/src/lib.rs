@@ -10,6 +10,8 @@
 //!
 //! Instants are microseconds since the run began (`…_us`), on one monotonic clock.
 
+pub mod comparison;
+mod dependence;
 mod distribution;
 mod ending;
 mod hdr_log;
@@ -28,6 +30,7 @@ pub mod text;
 mod usage;
 mod validity;
 
+pub use comparison::Comparison;
 pub use distribution::Distribution;
 pub use ending::Ending;
 pub use hdr_log::hdr_log;

@@ -28,11 +28,22 @@ pub enum Estimate {
 impl Estimate {
     /// What `n` values say about quantile `q`, given the value at each rank (1 to `n`, ascending).
     pub(crate) fn of(q: f64, n: u64, at_rank: impl Fn(u64) -> u64) -> Self {
-        match limits(q, n) {
-            (Some(low), Some(high)) => {
-                Self::Carried { value: at_rank(rank(q, n)), low: at_rank(low), high: at_rank(high) }
+        Self::of_dependent(q, n, n, at_rank)
+    }
+
+    /// The same where the `n` values are worth only `worth` independent ones: the interval is as wide as
+    /// that of so many, brought to the ranks of all.
+    pub(crate) fn of_dependent(q: f64, n: u64, worth: u64, at_rank: impl Fn(u64) -> u64) -> Self {
+        let outwards = |low: u64| (low * n / worth).max(1);
+        match limits(q, worth) {
+            (Some(low), Some(high)) => Self::Carried {
+                value: at_rank(rank(q, n)),
+                low: at_rank(outwards(low)),
+                high: at_rank((high * n).div_ceil(worth)),
+            },
+            (low, _) => {
+                Self::Bounded { low: low.map(|low| at_rank(outwards(low))), needs: needs(q) }
             }
-            (low, _) => Self::Bounded { low: low.map(at_rank), needs: needs(q) },
         }
     }
 }
@@ -70,7 +81,7 @@ fn limits(q: f64, n: u64) -> (Option<u64>, Option<u64>) {
 ///
 /// Weights are taken relative to the most likely count, outwards until they vanish: no logarithm, no
 /// overflow, and some ten standard deviations of work however large `n` is.
-fn binomial(q: f64, n: u64) -> (u64, Vec<f64>) {
+pub(crate) fn binomial(q: f64, n: u64) -> (u64, Vec<f64>) {
     const VANISHED: f64 = 1e-20;
     let odds = q / (1.0 - q);
     let mode = (((n + 1) as f64 * q) as u64).min(n);
@@ -133,6 +144,17 @@ mod tests {
             assert!(limits(q, expected).1.is_some(), "q = {q}");
             assert!(limits(q, expected - 1).1.is_none(), "q = {q}");
         }
+    }
+
+    #[test]
+    fn dependent_values_have_the_interval_of_the_fewer_they_are_worth() {
+        let estimate = |worth| Estimate::of_dependent(0.5, 100, worth, |rank| rank);
+        assert_eq!(estimate(100), Estimate::of(0.5, 100, |rank| rank));
+        // x(6) and x(15) of 20.
+        assert_eq!(estimate(20), Estimate::Carried { value: 50, low: 30, high: 75 });
+        assert_eq!(estimate(5), Estimate::Bounded { low: None, needs: 6 });
+        let p95 = Estimate::of_dependent(0.95, 100, 20, |rank| rank);
+        assert_eq!(p95, Estimate::Bounded { low: Some(85), needs: 72 });
     }
 
     #[test]

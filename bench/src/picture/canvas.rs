@@ -23,7 +23,8 @@ pub(super) type Drawn<T = ()> = Result<T, DrawingAreaErrorKind<io::Error>>;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Head {
     pub title: String,
-    pub caption: String,
+    /// What was run, a line each.
+    pub captions: Vec<String>,
     /// What must not be overlooked.
     pub warning: Option<String>,
     pub description: String,
@@ -32,7 +33,7 @@ pub(super) struct Head {
 impl Head {
     /// How high it is.
     pub(super) fn height(&self) -> f64 {
-        if self.warning.is_some() { 84.0 } else { 64.0 }
+        44.0 + 20.0 * (self.captions.len() + usize::from(self.warning.is_some())) as f64
     }
 }
 
@@ -76,7 +77,7 @@ fn document(body: &str, head: &Head, height: f64) -> String {
         units(WIDTH),
         units(height),
         escaped(&theme::clean(&head.title)),
-        escaped(&theme::clean(&format!("{} {}", head.caption, head.description))),
+        escaped(&theme::clean(&format!("{}. {}", head.captions.join("; "), head.description))),
     );
     let mut lines = body.lines().skip(1);
     while let Some(line) = lines.next() {
@@ -109,11 +110,13 @@ impl<'a> Canvas<'a> {
         let room = WIDTH - 2.0 * MARGIN;
         let title = theme::fitted(&head.title, TITLE, room);
         self.text((MARGIN, 25.0), &title, &theme::heavy(TITLE, INK))?;
-        let caption = theme::fitted(&head.caption, NORMAL, room);
-        self.text((MARGIN, 49.0), &caption, &words(NORMAL, SOFT))?;
-        let Some(warning) = &head.warning else { return Ok(()) };
-        let warning = theme::fitted(warning, NORMAL, room);
-        self.text((MARGIN, 69.0), &warning, &theme::heavy(NORMAL, SECOND))
+        let captions = head.captions.iter().map(|line| (line, words(NORMAL, SOFT)));
+        let warning = head.warning.iter().map(|line| (line, theme::heavy(NORMAL, SECOND)));
+        for (index, (line, style)) in captions.chain(warning).enumerate() {
+            let line = theme::fitted(line, NORMAL, room);
+            self.text((MARGIN, 49.0 + 20.0 * index as f64), &line, &style)?;
+        }
+        Ok(())
     }
 
     /// A part of it, for a chart.

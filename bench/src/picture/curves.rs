@@ -22,6 +22,8 @@ pub(super) struct Curve<'a> {
     pub colour: RGBColor,
     pub shape: Shape,
     pub times: &'a Distribution,
+    /// How many independent times say as much as these.
+    pub worth: u64,
 }
 
 /// What marks a percentile on a curve, so that curves differ in more than colour. The values of the round
@@ -37,32 +39,57 @@ fn position(q: f64) -> f64 {
     -(1.0 - q).log10()
 }
 
-/// A curve at each step of the scale: its position, what was seen, what is known.
-fn traced(times: &Distribution) -> Vec<(f64, u64, Estimate)> {
-    let ascending = times.ascending();
-    let n = ascending.len() as u64;
-    let at_rank = |rank: u64| ascending[rank as usize - 1];
-    // Beyond this the largest stands for everything.
-    let end = ((n as f64).log10() + 0.1).min(END);
-    (0..=STEPS)
-        .map(|step| f64::from(step) / f64::from(STEPS) * END)
-        .take_while(|x| n > 0 && *x <= end)
-        .map(|x| {
-            let q = 1.0 - 10_f64.powf(-x);
-            (x, at_rank(rank(q, n)), Estimate::of(q, n, at_rank))
-        })
-        .collect()
+/// A curve at a step of the scale.
+struct Step {
+    x: f64,
+    /// The quantile of the sample itself.
+    seen: u64,
+    known: Estimate,
 }
 
-/// The last position at which all of `curves` have an interval.
-fn carried_until(curves: &[Curve<'_>]) -> f64 {
-    let last = |curve: &Curve<'_>| {
-        let carried = |(x, _, estimate): &(f64, u64, Estimate)| {
-            matches!(estimate, Estimate::Carried { .. }).then_some(*x)
-        };
-        traced(curve.times).iter().rev().find_map(carried).unwrap_or(0.0)
-    };
-    curves.iter().map(last).fold(END, f64::min)
+impl Step {
+    const fn is_carried(&self) -> bool {
+        matches!(self.known, Estimate::Carried { .. })
+    }
+}
+
+impl Curve<'_> {
+    /// Each step of the scale.
+    fn traced(&self) -> Vec<Step> {
+        let ascending = self.times.ascending();
+        let n = ascending.len() as u64;
+        let at_rank = |rank: u64| ascending[rank as usize - 1];
+        // Beyond this the largest stands for everything.
+        let end = ((n as f64).log10() + 0.1).min(END);
+        (0..=STEPS)
+            .map(|step| f64::from(step) / f64::from(STEPS) * END)
+            .take_while(|x| n > 0 && *x <= end)
+            .map(|x| {
+                let q = 1.0 - 10_f64.powf(-x);
+                let known = Estimate::of_dependent(q, n, self.worth, at_rank);
+                Step { x, seen: at_rank(rank(q, n)), known }
+            })
+            .collect()
+    }
+
+    /// What is known of quantile `q`.
+    fn known(&self, q: f64) -> Estimate {
+        let ascending = self.times.ascending();
+        let at_rank = |rank: u64| ascending[rank as usize - 1];
+        Estimate::of_dependent(q, self.times.n(), self.worth, at_rank)
+    }
+
+    /// `n = 80`, and what it is worth where that is less.
+    fn n(&self) -> String {
+        let n = self.times.n();
+        if self.worth == n { format!("n = {n}") } else { format!("n = {n}, worth {}", self.worth) }
+    }
+}
+
+/// The last position at which `curve` has an interval.
+fn carried_until(curve: &Curve<'_>) -> f64 {
+    let traced = curve.traced();
+    traced.iter().rev().find(|step| step.is_carried()).map_or(0.0, |step| step.x)
 }
 
 /// Draws `curves`, each of at least one time, between `top` and `bottom`.
@@ -88,32 +115,30 @@ pub(super) fn draw(canvas: &Canvas<'_>, (top, bottom): (f64, f64), curves: &[Cur
     for curve in curves {
         line(canvas, &chart, curve)?;
     }
-    for curve in curves {
-        values(canvas, &chart, curve)?;
-        largest(canvas, &chart, curve)?;
-    }
-    Ok(())
+    values(canvas, &chart, curves)
 }
 
 /// What is not carried, and by how many jobs.
 fn shade(canvas: &Canvas<'_>, chart: &Chart<'_>, y: &Scale, curves: &[Curve<'_>]) -> Drawn {
-    let until = carried_until(curves);
+    let fewest = curves.iter().map(|curve| (carried_until(curve), curve));
+    let Some((until, curve)) = fewest.min_by(|one, other| one.0.total_cmp(&other.0)) else {
+        return Ok(());
+    };
     if until >= END - 1e-9 {
         return Ok(());
     }
     let (left, top) = place(chart, until, y.to);
     let (right, bottom) = place(chart, END, 0.0);
     canvas.rect((left, top), (right - left, bottom - top), SHADE)?;
-    let fewest = curves.iter().map(|curve| curve.times.n()).min().unwrap_or(0);
-    let text = format!("not carried by n = {fewest}");
+    let text = format!("not carried by {}", curve.n());
     let style = words(SMALL, SOFT).pos(RIGHT);
     canvas.text((right - 8.0, bottom - 14.0), &text, &style)
 }
 
 fn ribbon(canvas: &Canvas<'_>, chart: &Chart<'_>, curve: &Curve<'_>) -> Drawn {
     let (mut low_side, mut high_side) = (Vec::new(), Vec::new());
-    for (x, _, estimate) in traced(curve.times) {
-        if let Estimate::Carried { low, high, .. } = estimate {
+    for Step { x, known, .. } in curve.traced() {
+        if let Estimate::Carried { low, high, .. } = known {
             low_side.push(place(chart, x, low as f64));
             high_side.push(place(chart, x, high as f64));
         }
@@ -124,15 +149,13 @@ fn ribbon(canvas: &Canvas<'_>, chart: &Chart<'_>, curve: &Curve<'_>) -> Drawn {
 }
 
 fn line(canvas: &Canvas<'_>, chart: &Chart<'_>, curve: &Curve<'_>) -> Drawn {
-    let traced = traced(curve.times);
-    let is_carried = |estimate: &Estimate| matches!(estimate, Estimate::Carried { .. });
-    for stretch in traced.chunk_by(|one, next| is_carried(&one.2) == is_carried(&next.2)) {
-        let first = stretch.as_ptr_range().start;
-        let before = traced.iter().take_while(|point| !std::ptr::eq(*point, first)).last();
-        let points = before.into_iter().chain(stretch);
-        let places: Vec<(f64, f64)> =
-            points.map(|(x, seen, _)| place(chart, *x, *seen as f64)).collect();
-        if is_carried(&stretch[0].2) {
+    let traced = curve.traced();
+    let mut last = None;
+    for stretch in traced.chunk_by(|one, next| one.is_carried() == next.is_carried()) {
+        let at = |step: &Step| place(chart, step.x, step.seen as f64);
+        let places: Vec<(f64, f64)> = last.into_iter().chain(stretch.iter().map(at)).collect();
+        last = places.last().copied();
+        if stretch[0].is_carried() {
             canvas.line(&places, curve.colour, 2.5)?;
         } else {
             canvas.dashes(&places, theme::AXIS, 2.0)?;
@@ -141,39 +164,72 @@ fn line(canvas: &Canvas<'_>, chart: &Chart<'_>, curve: &Curve<'_>) -> Drawn {
     Ok(())
 }
 
+/// A value beside its mark.
+struct Label {
+    place: (f64, f64),
+    text: String,
+    style: TextStyle<'static>,
+}
+
+/// Draws labels of the same percentile, one for each curve at most. Where one would lie on the other, the
+/// upper moves by the share `up` of the way, the lower by the rest.
+fn labels(canvas: &Canvas<'_>, mut labels: Vec<Label>, up: f64) -> Drawn {
+    const APART: (f64, f64) = (110.0, 14.0);
+    labels.sort_by(|one, other| one.place.1.total_cmp(&other.place.1));
+    if let [upper, lower] = labels.as_mut_slice() {
+        let missing = APART.1 - (lower.place.1 - upper.place.1);
+        if missing > 0.0 && (lower.place.0 - upper.place.0).abs() < APART.0 {
+            upper.place.1 -= missing * up;
+            lower.place.1 += missing * (1.0 - up);
+        }
+    }
+    labels.iter().try_for_each(|label| canvas.text(label.place, &label.text, &label.style))
+}
+
 /// A mark and its value at each percentile.
-fn values(canvas: &Canvas<'_>, chart: &Chart<'_>, curve: &Curve<'_>) -> Drawn {
+fn values(canvas: &Canvas<'_>, chart: &Chart<'_>, curves: &[Curve<'_>]) -> Drawn {
     for q in MARKED {
+        let mut values = Vec::new();
+        for curve in curves {
+            values.extend(curve.value(canvas, chart, q)?);
+        }
+        labels(canvas, values, 0.0)?;
+    }
+    labels(canvas, curves.iter().filter_map(|curve| curve.largest(chart)).collect(), 1.0)
+}
+
+impl Curve<'_> {
+    /// Draws the mark at `q` and gives its value.
+    fn value(&self, canvas: &Canvas<'_>, chart: &Chart<'_>, q: f64) -> Drawn<Option<Label>> {
         let at = |us: u64| place(chart, position(q), us as f64);
-        let (spot, away, text) = match curve.times.quantile(q) {
+        let ((x, y), away, text) = match self.known(q) {
             Estimate::Carried { value, .. } => {
-                curve.shape.draw(canvas, at(value), curve.colour)?;
-                (at(value), curve.shape.away(), text::duration(value))
+                self.shape.draw(canvas, at(value), self.colour)?;
+                (at(value), self.shape.away(), text::duration(value))
             }
             // Below it: what was seen lies above.
             Estimate::Bounded { low: Some(low), .. } => {
-                arrow(canvas, at(low), curve.colour)?;
+                arrow(canvas, at(low), self.colour)?;
                 (at(low), 15.0, format!("> {}", text::duration(low)))
             }
-            Estimate::Bounded { low: None, .. } => continue,
+            Estimate::Bounded { low: None, .. } => return Ok(None),
         };
         let (side, aside) = if q > 0.995 { (RIGHT, 6.0) } else { (MIDDLE, 0.0) };
-        let style = words(SMALL, curve.colour).pos(side);
-        canvas.text((spot.0 + aside, spot.1 + away), &text, &style)?;
+        let style = words(SMALL, self.colour).pos(side);
+        Ok(Some(Label { place: (x + aside, y + away), text, style }))
     }
-    Ok(())
-}
 
-/// The largest, at the end of what was seen.
-fn largest(canvas: &Canvas<'_>, chart: &Chart<'_>, curve: &Curve<'_>) -> Drawn {
-    let Some((x, seen, Estimate::Bounded { .. })) = traced(curve.times).pop() else {
-        return Ok(());
-    };
-    let text = format!("largest: {}", text::duration(seen));
-    let (x, y) = place(chart, x, seen as f64);
-    let is_far = x + theme::width(&text, SMALL) > WIDTH - 120.0;
-    let (side, place) = if is_far { (RIGHT, (x, y - 12.0)) } else { (LEFT, (x + 6.0, y)) };
-    canvas.text(place, &text, &words(SMALL, SOFT).pos(side))
+    /// The largest, at the end of what was seen.
+    fn largest(&self, chart: &Chart<'_>) -> Option<Label> {
+        let Step { x, seen, known: Estimate::Bounded { .. } } = self.traced().pop()? else {
+            return None;
+        };
+        let text = format!("largest: {}", text::duration(seen));
+        let (x, y) = place(chart, x, seen as f64);
+        let is_far = x + theme::width(&text, SMALL) > WIDTH - 120.0;
+        let (side, place) = if is_far { (RIGHT, (x, y - 12.0)) } else { (LEFT, (x + 6.0, y)) };
+        Some(Label { place, text, style: words(SMALL, SOFT).pos(side) })
+    }
 }
 
 impl Shape {
@@ -202,7 +258,7 @@ fn arrow(canvas: &Canvas<'_>, (x, y): (f64, f64), colour: RGBColor) -> Drawn {
 pub(super) fn legend(curves: &[Curve<'_>]) -> Vec<Entry> {
     let one = |curve: &Curve<'_>| {
         let (shape, colour) = (curve.shape, curve.colour);
-        Entry::new(&format!("{} (n = {})", curve.name, curve.times.n()), move |canvas, (x, y)| {
+        Entry::new(&format!("{} ({})", curve.name, curve.n()), move |canvas, (x, y)| {
             canvas.line(&[(x, y), (x + 22.0, y)], colour, 2.5)?;
             shape.draw(canvas, (x + 11.0, y), colour)
         })

@@ -8,6 +8,7 @@
 
 mod axes;
 mod canvas;
+mod comparison;
 mod curves;
 mod legend;
 mod percentiles;
@@ -15,6 +16,7 @@ mod stages;
 mod theme;
 mod timeline;
 
+pub use self::comparison::comparison;
 pub use self::percentiles::percentiles;
 pub use self::stages::stages;
 pub use self::timeline::timeline;
@@ -44,7 +46,7 @@ fn caption(run: &Run) -> String {
         line += &format!(", {} cancelled", summary.n_cancelled);
     }
     if let Some(weights) = run.environment.get("weights").and_then(|weights| weights.as_str()) {
-        line += &format!("; {weights} weights");
+        line += &format!("; weights: {weights}");
     }
     line
 }
@@ -94,6 +96,6 @@ fn stage_names(run: &Run) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod sample_runs;
+pub(crate) mod sample_runs;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

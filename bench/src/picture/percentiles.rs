@@ -14,6 +14,7 @@ pub fn percentiles(run: &Run) -> String {
         colour: FIRST,
         shape: Shape::Round,
         times: &latency,
+        worth: latency.n(),
     }];
     if differs(&latency, &service) {
         curves.push(Curve {
@@ -21,12 +22,13 @@ pub fn percentiles(run: &Run) -> String {
             colour: SECOND,
             shape: Shape::Square,
             times: &service,
+            worth: service.n(),
         });
     }
     let said = curves.iter().map(|curve| format!("{}: {}.", curve.name, described(curve.times)));
     let head = Head {
         title: "Latency by percentile".to_owned(),
-        caption: caption(run),
+        captions: vec![caption(run)],
         warning: warning(run),
         description: said.collect::<Vec<_>>().join(" "),
     };

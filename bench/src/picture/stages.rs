@@ -34,7 +34,7 @@ pub fn stages(run: &Run) -> String {
     });
     let head = Head {
         title: "Where the time of a job goes".to_owned(),
-        caption: caption(run),
+        captions: vec![caption(run)],
         warning: warning(run),
         description: told.collect::<Vec<_>>().join(" "),
     };

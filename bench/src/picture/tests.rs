@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use roxmltree::Document;
 
 use super::sample_runs::{self, Shape};
-use super::{percentiles, stages, timeline};
+use super::{comparison, percentiles, stages, timeline};
 use crate::sample::tests::{sample, span};
 use crate::{Ending, GpuUsage, Outcome, Run, Sample, Usage};
 
@@ -151,6 +151,22 @@ fn a_failed_job_is_told_by_shape_and_by_word() {
 }
 
 #[test]
+fn two_runs_are_two_curves() {
+    let before = sample_runs::run(Shape::default());
+    let after = sample_runs::run(Shape { jobs: 20, slow: 0.6, ..Shape::default() });
+    let picture = comparison(&before, &after);
+    check_sound(&picture);
+    let words = words(&picture);
+    for text in ["before (n = 80, worth 35)", "after (n = 20)", "not carried by n = 20"] {
+        assert!(words.iter().any(|word| word == text), "no {text:?} in {words:?}");
+    }
+    let mut died = after.clone();
+    died.ending = Ending::TargetDied("killed".to_owned());
+    let picture = comparison(&before, &died);
+    assert!(picture.contains("after: The target died: killed") && picture.contains("lucky ones"));
+}
+
+#[test]
 fn large_runs_stay_small_documents() {
     let usual = Shape { n_cards: 1, ..Shape::default() };
     for shape in [
@@ -216,7 +232,7 @@ prop_compose! {
     }
 }
 
-pub(super) fn any_run() -> impl Strategy<Value = Run> {
+pub(crate) fn any_run() -> impl Strategy<Value = Run> {
     let ending = prop_oneof![
         Just(Ending::Complete),
         Just(Ending::Unfinished),
@@ -241,5 +257,10 @@ proptest! {
             check_sound(&picture);
             prop_assert_eq!(draw(&run), picture);
         }
+    }
+
+    #[test]
+    fn any_two_runs_have_a_sound_picture(before in any_run(), after in any_run()) {
+        check_sound(&comparison(&before, &after));
     }
 }

@@ -3,6 +3,7 @@
 mod markdown;
 mod sections;
 
+pub(crate) use self::markdown::cell;
 use crate::{Doubt, Ending, Run, Summary, hdr_log, picture, text};
 
 /// Name of the Markdown in the folder of a run.

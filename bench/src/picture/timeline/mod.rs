@@ -39,7 +39,7 @@ pub fn timeline(run: &Run) -> String {
     let title = if is_crowded { "Jobs in each stage over time" } else { "Timeline of the jobs" };
     let head = Head {
         title: title.to_owned(),
-        caption: caption(run),
+        captions: vec![caption(run)],
         warning: warning(run),
         description: description(run, n_lanes, is_crowded),
     };

@@ -1,0 +1,232 @@
+//! One figure of both runs, and what its interval says.
+
+use serde::Serialize;
+
+use super::interval::{Interval, Ratio};
+use crate::dependence::worth;
+use crate::{Distribution, Estimate, text};
+
+/// One figure of both runs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Metric {
+    /// Its name, such as `latency p50`.
+    pub name: String,
+    /// Where it stands on the page.
+    pub section: Section,
+    /// What it counts.
+    pub unit: Unit,
+    /// Which way is better.
+    pub better: Better,
+    /// What it was.
+    pub before: Level,
+    /// What it is.
+    pub after: Level,
+    /// After/before. None: it cannot be told.
+    pub ratio: Option<Ratio>,
+    /// What that means.
+    pub word: Word,
+    /// Why nothing can be said, and what it would take.
+    pub reason: Option<String>,
+}
+
+/// Part of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Section {
+    /// The one that the verdict is about.
+    Primary,
+    /// Times of whole jobs.
+    Job,
+    /// Times of a stage.
+    Stage,
+    /// Of the whole run.
+    Run,
+}
+
+/// What a figure counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Unit {
+    /// Microseconds.
+    #[serde(rename = "us")]
+    Time,
+    /// Jobs in an hour.
+    #[serde(rename = "jobs/h")]
+    Rate,
+    /// Between 0 and 1.
+    #[serde(rename = "share")]
+    Share,
+    /// Bytes.
+    #[serde(rename = "bytes")]
+    Bytes,
+}
+
+impl Unit {
+    /// As people read it.
+    pub fn shown(self, value: f64) -> String {
+        match self {
+            Self::Time => text::duration(value.round() as u64),
+            Self::Rate => format!("{value:.0} an hour"),
+            Self::Share => format!("{:.1} %", value * 100.0),
+            Self::Bytes => format!("{:.0} MB", value / 1e6),
+        }
+    }
+}
+
+/// Which way is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Better {
+    /// Less of it.
+    Lower,
+    /// More of it.
+    Higher,
+}
+
+impl Better {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lower => "lower",
+            Self::Higher => "higher",
+        }
+    }
+}
+
+/// What one run says of a figure.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// A value with its 95 % interval.
+    Known {
+        /// What was found.
+        value: f64,
+        /// Lower end.
+        low: f64,
+        /// Upper end.
+        high: f64,
+    },
+    /// A value, and nothing that says how sure it is.
+    Single {
+        /// What was found.
+        value: f64,
+    },
+    /// The run has too few jobs for it.
+    Bounded {
+        /// What it is larger than, if anything.
+        low: Option<f64>,
+        /// Jobs there are.
+        n: u64,
+        /// Independent ones that say as much.
+        worth: u64,
+        /// Independent ones it would take.
+        needs: u64,
+    },
+    /// The run does not have it.
+    Absent,
+}
+
+impl Level {
+    /// Quantile `q` of the times of jobs in the order in which they were sent.
+    pub(super) fn of(times: &[u64], q: f64) -> Self {
+        let n = times.len() as u64;
+        if n == 0 {
+            return Self::Absent;
+        }
+        // As the report counts them: within 0.1 %.
+        let ascending = times.iter().copied().collect::<Distribution>().ascending();
+        let worth = worth(times);
+        match Estimate::of_dependent(q, n, worth, |rank| ascending[rank as usize - 1]) {
+            Estimate::Carried { value, low, high } => {
+                Self::Known { value: value as f64, low: low as f64, high: high as f64 }
+            }
+            Estimate::Bounded { low, needs } => {
+                Self::Bounded { low: low.map(|low| low as f64), n, worth, needs }
+            }
+        }
+    }
+
+    pub(super) const fn interval(self) -> Option<Interval> {
+        match self {
+            Self::Known { value, low, high } => Some(Interval { value, low, high }),
+            _ => None,
+        }
+    }
+
+    /// As people read it.
+    pub fn shown(self, unit: Unit) -> String {
+        match self {
+            Self::Known { value, .. } | Self::Single { value } => unit.shown(value),
+            Self::Bounded { low: Some(low), .. } => format!("> {}", unit.shown(low)),
+            Self::Bounded { low: None, .. } => "unknown".to_owned(),
+            Self::Absent => "none".to_owned(),
+        }
+    }
+}
+
+/// What an interval says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Word {
+    /// All of it lies on the better side.
+    Better,
+    /// All of it lies on the worse side.
+    Worse,
+    /// It holds 1: there may be a difference, and these runs do not show one.
+    NoDifferenceShown,
+    /// There is no interval.
+    NotJudged,
+}
+
+impl Word {
+    /// As people read it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Better => "better",
+            Self::Worse => "worse",
+            Self::NoDifferenceShown => "no difference shown",
+            Self::NotJudged => "not judged",
+        }
+    }
+
+    pub(super) fn of(ratio: &Ratio, better: Better) -> Self {
+        match (better, ratio.is_less(), ratio.is_more()) {
+            (_, false, false) => Self::NoDifferenceShown,
+            (Better::Lower, true, _) | (Better::Higher, _, true) => Self::Better,
+            _ => Self::Worse,
+        }
+    }
+}
+
+impl Metric {
+    /// `latency p50 18.4 s before, 11.2 s after, 0.609 of it (95 %: 0.575 to 0.648)`.
+    pub(super) fn sentence(&self) -> String {
+        let both = format!(
+            "{} {} before, {} after",
+            self.name,
+            self.before.shown(self.unit),
+            self.after.shown(self.unit)
+        );
+        match (&self.ratio, &self.reason) {
+            (Some(ratio), _) => format!("{both}, ratio {}", ratio.shown()),
+            (None, Some(reason)) => format!("{both} ({reason})"),
+            (None, None) => both,
+        }
+    }
+}
+
+impl Ratio {
+    /// `0.609 (0.575 to 0.648)`.
+    pub fn shown(&self) -> String {
+        let digits = |value: f64| {
+            if value < 9.9995 { format!("{value:.3}") } else { format!("{value:.1}") }
+        };
+        let ends = match self.high {
+            Some(high) => format!("{} to {}", digits(self.low), digits(high)),
+            None => format!("more than {}", digits(self.low)),
+        };
+        match self.value {
+            Some(value) => format!("{} ({ends})", digits(value)),
+            None => format!("({ends})"),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Each figure of both runs.
+
+use super::interval::{self, Interval, MEAN_NEEDS, Ratio};
+use super::metric::{Better, Level, Metric, Section, Unit, Word};
+use crate::{Ending, Outcome, Parts, Run, Sample, Summary, dependence};
+
+/// Shorter times are taken for this: half of what the clock tells apart, in microseconds.
+const LEAST_US: f64 = 0.5;
+
+type Arm<'a> = (&'a Run, &'a Summary);
+
+/// Everything that both runs can say, the latency first.
+pub(super) fn metrics(before: Arm<'_>, after: Arm<'_>) -> Vec<Metric> {
+    let jobs = [before.0, after.0].map(well);
+    let times = |name: &str, section, of: fn(&Sample) -> Option<u64>, q| {
+        let level = |jobs: &[&Sample]| {
+            Level::of(&jobs.iter().filter_map(|job| of(job)).collect::<Vec<_>>(), q)
+        };
+        timed(name, section, [level(&jobs[0]), level(&jobs[1])])
+    };
+    let latency: fn(&Sample) -> Option<u64> = |job| Some(job.latency_us());
+    let queue: fn(&Sample) -> Option<u64> = |job| Some(Parts::of(job).queue_us);
+    let service: fn(&Sample) -> Option<u64> =
+        |job| Some(job.finished_us.saturating_sub(job.started_us?));
+    let mut metrics = vec![
+        times("latency p50", Section::Primary, latency, 0.5),
+        times("latency p95", Section::Job, latency, 0.95),
+        times("latency p99", Section::Job, latency, 0.99),
+        times("queue wait p50", Section::Job, queue, 0.5),
+        times("queue wait p95", Section::Job, queue, 0.95),
+        times("service time p50", Section::Job, service, 0.5),
+        times("service time p95", Section::Job, service, 0.95),
+    ];
+    metrics.extend(stages(&jobs, before.1, after.1));
+    metrics.push(throughput(before, after));
+    metrics.push(failures(before.1, after.1));
+    metrics.extend(processor(before, after));
+    metrics.extend(memory(before.0, after.0));
+    let is_nowhere =
+        |metric: &Metric| metric.before == Level::Absent && metric.after == Level::Absent;
+    metrics.retain(|metric| metric.section == Section::Primary || !is_nowhere(metric));
+    metrics
+}
+
+/// How many independent jobs say as much about the latency as those of `run` that ended well.
+pub(crate) fn worth(run: &Run) -> u64 {
+    let latencies: Vec<u64> = well(run).iter().map(|job| job.latency_us()).collect();
+    dependence::worth(&latencies)
+}
+
+/// The jobs that ended well, in the order in which they were sent.
+fn well(run: &Run) -> Vec<&Sample> {
+    let mut jobs: Vec<&Sample> =
+        run.samples.iter().filter(|sample| sample.outcome == Outcome::Ok).collect();
+    jobs.sort_by_key(|sample| (sample.sent_us, sample.job));
+    jobs
+}
+
+/// Each stage of either run.
+fn stages(jobs: &[Vec<&Sample>; 2], before: &Summary, after: &Summary) -> Vec<Metric> {
+    let mut names: Vec<&str> = before.stages.iter().map(|stage| stage.name.as_str()).collect();
+    let new = after.stages.iter().map(|stage| stage.name.as_str());
+    names.extend(new.filter(|name| !before.stages.iter().any(|stage| stage.name == *name)));
+    let times = |name: &str, jobs: &[&Sample]| -> Vec<u64> {
+        let spans = jobs.iter().flat_map(|job| &job.stages).filter(|span| span.name == name);
+        spans.map(|span| span.end_us.saturating_sub(span.start_us)).collect()
+    };
+    let metrics = names.iter().flat_map(|name| {
+        let times = [times(name, &jobs[0]), times(name, &jobs[1])];
+        [(0.5, "p50"), (0.95, "p95")].map(|(q, percentile)| {
+            let levels = times.each_ref().map(|times| Level::of(times, q));
+            timed(&format!("{name} {percentile}"), Section::Stage, levels)
+        })
+    });
+    metrics.collect()
+}
+
+fn timed(name: &str, section: Section, [before, after]: [Level; 2]) -> Metric {
+    judged(name, section, Unit::Time, Better::Lower, [before, after])
+}
+
+/// A figure with what its levels say.
+fn judged(name: &str, section: Section, unit: Unit, better: Better, levels: [Level; 2]) -> Metric {
+    let [before, after] = levels;
+    let least = if unit == Unit::Time { LEAST_US } else { f64::MIN_POSITIVE };
+    let intervals = before.interval().zip(after.interval());
+    let ratio = intervals.map(|(before, after)| Ratio::of(before, after, least));
+    Metric {
+        name: name.to_owned(),
+        section,
+        unit,
+        better,
+        before,
+        after,
+        ratio,
+        word: ratio.as_ref().map_or(Word::NotJudged, |ratio| Word::of(ratio, better)),
+        reason: if ratio.is_some() { None } else { Some(reason(before, after)) },
+    }
+}
+
+/// Why two levels have no ratio.
+fn reason(before: Level, after: Level) -> String {
+    let jobs = |n: u64, worth: u64| {
+        if n == worth { n.to_string() } else { format!("{n} (worth {worth})") }
+    };
+    let one = |side: &str, level: Level| match level {
+        Level::Known { .. } | Level::Single { .. } => None,
+        Level::Bounded { n, worth, needs, .. } => {
+            Some(format!("{side} {} jobs, needs {needs}", jobs(n, worth)))
+        }
+        Level::Absent => Some(format!("{side} none")),
+    };
+    match (before, after) {
+        (Level::Bounded { n, worth, needs, .. }, Level::Bounded { n: m, worth: other, .. }) => {
+            format!("{} and {} jobs, needs {needs}", jobs(n, worth), jobs(m, other))
+        }
+        (Level::Single { .. }, Level::Single { .. }) => "one value a run".to_owned(),
+        (before, after) => {
+            let reasons = one("before", before).into_iter().chain(one("after", after));
+            reasons.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+/// When each job ended well, in order. The last one counts until the end of the run, so that the gaps
+/// from the beginning on are the whole run and their mean is that of the run.
+fn ends(run: &Run) -> Vec<u64> {
+    let ok = run.samples.iter().filter(|sample| sample.outcome == Outcome::Ok);
+    let mut ends: Vec<u64> = ok.map(|sample| sample.finished_us).collect();
+    ends.sort_unstable();
+    let last = run.samples.iter().map(|sample| sample.finished_us).max();
+    if let (Some(end), Some(last)) = (ends.last_mut(), last) {
+        *end = last;
+    }
+    ends
+}
+
+/// The time from one end to the next, microseconds.
+fn gaps(run: &Run) -> Vec<f64> {
+    let first = run.samples.iter().map(|sample| sample.planned_us).min().unwrap_or(0);
+    let ends = ends(run);
+    let begins = std::iter::once(first).chain(ends.iter().copied());
+    begins.zip(&ends).map(|(begin, end)| end.saturating_sub(begin) as f64).collect()
+}
+
+/// The CPU time from one end to the next, microseconds. What was used after the last one counts to it.
+fn cpu(run: &Run) -> Vec<f64> {
+    let ends = ends(run);
+    let mut used = vec![0.0; ends.len()];
+    let (mut gap, mut at) = (0, 0);
+    for look in &run.usage {
+        let cores = if look.cpu_cores.is_finite() { look.cpu_cores.clamp(0.0, 1e6) } else { 0.0 };
+        // A look tells of the time since the one before.
+        while at < look.at_us && gap < used.len() {
+            let is_last = gap + 1 == used.len();
+            let until = if is_last { look.at_us } else { look.at_us.min(ends[gap]) };
+            used[gap] += cores * until.saturating_sub(at) as f64;
+            at = at.max(until);
+            gap += usize::from(!is_last && at >= ends[gap]);
+        }
+    }
+    used
+}
+
+/// Too few jobs for a mean.
+const fn few(n: u64) -> Level {
+    Level::Bounded { low: None, n, worth: n, needs: MEAN_NEEDS }
+}
+
+fn throughput(before: Arm<'_>, after: Arm<'_>) -> Metric {
+    const HOUR_US: f64 = 3.6e9;
+    let level = |(run, summary): Arm<'_>| {
+        let Some(rate) = summary.ok_per_hour().filter(|rate| *rate > 0.0) else {
+            return Level::Absent;
+        };
+        match interval::mean(&gaps(run)) {
+            // A long gap is a low rate; a mean that may be nothing would be a rate without bound.
+            Some(gap) => Level::Known {
+                value: rate,
+                low: HOUR_US / gap.high,
+                high: HOUR_US / gap.low.max(gap.value / 100.0),
+            },
+            None => few(summary.n_ok),
+        }
+    };
+    judged("throughput", Section::Run, Unit::Rate, Better::Higher, [level(before), level(after)])
+}
+
+fn failures(before: &Summary, after: &Summary) -> Metric {
+    let counts = |summary: &Summary| (summary.n_failed(), summary.n_failed() + summary.n_ok);
+    let level = |summary: &Summary| {
+        let (n_failed, n) = counts(summary);
+        if n == 0 { Level::Absent } else { Level::Single { value: n_failed as f64 / n as f64 } }
+    };
+    let ratio = Ratio::of_shares(counts(before), counts(after));
+    let is_none = counts(before).0 + counts(after).0 == 0;
+    Metric {
+        name: "failed jobs".to_owned(),
+        section: Section::Run,
+        unit: Unit::Share,
+        better: Better::Lower,
+        before: level(before),
+        after: level(after),
+        ratio,
+        word: ratio.map_or(Word::NoDifferenceShown, |ratio| Word::of(&ratio, Better::Lower)),
+        reason: is_none.then(|| "no job failed in either run".to_owned()),
+    }
+}
+
+fn processor(before: Arm<'_>, after: Arm<'_>) -> Option<Metric> {
+    let level = |(run, summary): Arm<'_>| {
+        // Jobs that did not end have used some too.
+        if run.usage.is_empty() || run.ending != Ending::Complete || summary.n_ok == 0 {
+            return Level::Absent;
+        }
+        match interval::mean(&cpu(run)) {
+            Some(Interval { value, low, high }) => {
+                Level::Known { value, low: low.max(value / 100.0), high }
+            }
+            None => few(summary.n_ok),
+        }
+    };
+    let levels = [level(before), level(after)];
+    let metric = judged("CPU time a job", Section::Run, Unit::Time, Better::Lower, levels);
+    (levels != [Level::Absent; 2]).then_some(metric)
+}
+
+fn memory(before: &Run, after: &Run) -> Option<Metric> {
+    let level = |run: &Run| {
+        let most = run.usage.iter().map(|look| look.memory_bytes).max();
+        most.map_or(Level::Absent, |most| Level::Single { value: most as f64 })
+    };
+    let levels = [level(before), level(after)];
+    let metric = judged("memory, most", Section::Run, Unit::Bytes, Better::Lower, levels);
+    (levels != [Level::Absent; 2]).then_some(metric)
+}
