@@ -106,7 +106,8 @@ pub fn compare(needed: &Versions, there: &Versions) -> Vec<TooOld> {
         let missing = needed.iter().filter(|version| !there.contains(*version));
         if let Some(newest_missing) = missing.max_by_key(|version| key(version)) {
             let kind = key(newest_missing).0;
-            let newest = there.iter().filter(|version| key(version).0 == kind).max_by_key(|v| key(v));
+            let newest =
+                there.iter().filter(|version| key(version).0 == kind).max_by_key(|v| key(v));
             all.push(TooOld {
                 library: library.clone(),
                 needed: newest_missing.clone(),
@@ -159,12 +160,17 @@ mod tests {
     #[test]
     fn numbers_are_compared_as_numbers() {
         check(&["GLIBC_2.4", "GLIBC_2.34"], &["GLIBC_2.4", "GLIBC_2.34", "GLIBC_2.36"], None);
-        let (bullseye, needs) = (["GLIBC_2.4", "GLIBC_2.31", "GLIBC_2.9"], ["GLIBC_2.4", "GLIBC_2.34"]);
+        let (bullseye, needs) =
+            (["GLIBC_2.4", "GLIBC_2.31", "GLIBC_2.9"], ["GLIBC_2.4", "GLIBC_2.34"]);
         check(&needs, &bullseye, Some(("GLIBC_2.34", "GLIBC_2.31")));
         check(&["GLIBC_2.38", "GLIBC_2.4"], &["GLIBC_2.4"], Some(("GLIBC_2.38", "GLIBC_2.4")));
         check(&["GLIBCXX_3.4"], &["GLIBC_2.4"], Some(("GLIBCXX_3.4", "no GLIBCXX")));
         check(&["GLIBC_2.38"], &["GLIBC_2.4", "GLIBC_PRIVATE"], Some(("GLIBC_2.38", "GLIBC_2.4")));
-        check(&["GLIBC_ABI_DT_RELR"], &["GLIBC_2.4"], Some(("GLIBC_ABI_DT_RELR", "no GLIBC_ABI_DT_RELR")));
+        check(
+            &["GLIBC_ABI_DT_RELR"],
+            &["GLIBC_2.4"],
+            Some(("GLIBC_ABI_DT_RELR", "no GLIBC_ABI_DT_RELR")),
+        );
         check(&[], &[], None);
     }
 

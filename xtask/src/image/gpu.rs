@@ -123,7 +123,10 @@ mod tests {
         let source = fs_err::canonicalize(&real).expect("the file");
         let entry = Entry::File { source, bytes: 9, sha256: None, executable: false };
         let expected = Layer::default()
-            .with("etc/ld.so.conf.d/reelbench-cuda.conf", Entry::Text("/usr/local/cuda/lib64\n".to_owned()))
+            .with(
+                "etc/ld.so.conf.d/reelbench-cuda.conf",
+                Entry::Text("/usr/local/cuda/lib64\n".to_owned()),
+            )
             .with("usr/local/cuda/lib64/libcublas.so.13", entry);
         assert_eq!(made, expected);
 

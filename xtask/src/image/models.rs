@@ -88,7 +88,8 @@ pub fn layers(models: &[Packed], known: &mut Known) -> anyhow::Result<Vec<Wanted
     let mut all = Vec::new();
     for Packed { description, layer } in models {
         let key = serde_json::to_string(description)?;
-        let diff_id = known.digest(&key, layer).map_err(|error| damaged(&description.name, &error))?;
+        let diff_id =
+            known.digest(&key, layer).map_err(|error| damaged(&description.name, &error))?;
         let made_by = format!("model {}", description.name);
         all.push(Wanted { layer: layer.clone(), diff_id, made_by });
     }
@@ -139,7 +140,10 @@ mod tests {
         let (folder, manifest) = models(b"the weights");
         let packed = packed(&manifest, folder.path()).expect("models");
         assert_eq!(packed.len(), 1, "an optional model that is not there is left out");
-        assert_eq!(labels(&packed)[1], ("reelbench.model.m.weights".to_owned(), "fixture".to_owned()));
+        assert_eq!(
+            labels(&packed)[1],
+            ("reelbench.model.m.weights".to_owned(), "fixture".to_owned())
+        );
         let first = layers(&packed, &mut Known::read(folder.path())).expect("layers");
         assert_eq!(first[0].diff_id, packed[0].layer.digest().expect("digest"));
         // Known now: the file is not even read.

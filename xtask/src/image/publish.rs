@@ -22,7 +22,12 @@ pub async fn publish(
     let before = look(engine, tag).await?;
     engine.tag(&candidate.id, tag).await.map_err(EngineError::told)?;
     let after = look(engine, tag).await?.with_context(|| format!("the engine has no {tag}"))?;
-    anyhow::ensure!(after.id == candidate.id, "{tag}: expected {}, found {}", candidate.id, after.id);
+    anyhow::ensure!(
+        after.id == candidate.id,
+        "{tag}: expected {}, found {}",
+        candidate.id,
+        after.id
+    );
     let Some(before) = before.filter(|before| before.id != candidate.id) else { return Ok(true) };
     if let Err(error) = remove_predecessor(engine, &before.id).await {
         cx.ui.warn(format!("the image before this one may be left: {error}"));
@@ -54,6 +59,7 @@ pub struct Removed {
 /// # Errors
 ///
 /// The engine does not list or remove them.
+#[expect(dead_code, reason = "`clean` calls it")]
 pub async fn remove_all(engine: &Engine, ui: &Ui) -> anyhow::Result<Removed> {
     // Containers of finished images that a user started have no label of a session and stay.
     let containers = engine.remove_containers(SESSION).await.map_err(EngineError::told)?;

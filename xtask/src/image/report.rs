@@ -143,7 +143,8 @@ impl Built {
         let mut table = Table::new(["stratum", "layers", "MB", "state", "MB sent", "seconds"]);
         for stratum in &self.strata {
             let layers = self.layers.iter().filter(|layer| layer.stratum == stratum.name);
-            let (n_layers, bytes) = layers.fold((0, 0), |(n, sum), layer| (n + 1, sum + layer.bytes));
+            let (n_layers, bytes) =
+                layers.fold((0, 0), |(n, sum), layer| (n + 1, sum + layer.bytes));
             table.row([
                 stratum.name,
                 &n_layers.to_string(),
@@ -187,7 +188,12 @@ impl Built {
             page.push_str(text);
             page.push('\n');
         };
-        line(&format!("The `{}` image, over {}. Engine: {}.", self.variant.name(), self.base, self.engine));
+        line(&format!(
+            "The `{}` image, over {}. Engine: {}.",
+            self.variant.name(),
+            self.base,
+            self.engine
+        ));
         line(&format!(
             "{} MB in {} layers; {} MB were sent to the engine.\n",
             megabytes(self.bytes),
@@ -231,7 +237,10 @@ impl Built {
         line("|---|---|---|---|");
         for model in &self.models {
             let weights = format!("{:?}", model.weights).to_lowercase();
-            line(&format!("| {} | {weights} | {} | `{}` |", model.name, model.licence, model.sha256));
+            line(&format!(
+                "| {} | {weights} | {} | `{}` |",
+                model.name, model.licence, model.sha256
+            ));
         }
         line("\n## Smoke test\n");
         if self.findings.is_empty() {

@@ -68,7 +68,10 @@ impl Session {
         let removed = engine.remove_containers(&format!("{SESSION}={}", self.id)).await;
         if let Err(error) = removed {
             ui.warn(format!("containers may be left: {error}"));
-            ui.hint(format!("docker rm --force --volumes $(docker ps -aq --filter label={SESSION}={})", self.id));
+            ui.hint(format!(
+                "docker rm --force --volumes $(docker ps -aq --filter label={SESSION}={})",
+                self.id
+            ));
         }
         if let Err(error) = engine.remove_image(&self.candidate(), true).await {
             ui.warn(format!("the image {} may be left: {error}", self.candidate()));

@@ -116,7 +116,15 @@ impl Smoke<'_> {
         let engine = self.place.engine;
         progress.message("starting the container");
         engine.start(&self.service_spec()).await.map_err(|error| does_not(&error))?;
-        engine.start(&self.servers_spec()).await.map_err(|error| does_not(&error))?;
+        if let Err(error) = engine.start(&self.servers_spec()).await {
+            // They join its network, which is gone where it has ended: then that is the reason.
+            let state = self.state().await?;
+            return Err(if state.running {
+                does_not(&error)
+            } else {
+                self.ended_with(&state).await
+            });
+        }
         let client = self.listening(progress).await?;
         let healthy = self.healthy(progress).await?;
 
@@ -124,13 +132,11 @@ impl Smoke<'_> {
         let status = self.ended(&client, &job, progress).await?;
         progress.message("looking at the video");
         let fetched = run::fetch(&client, &status, self.folder).await?;
-        let asked =
-            Asked { size: self.scenario.job.size(), expect: self.scenario.expect.clone() };
+        let asked = Asked { size: self.scenario.job.size(), expect: self.scenario.expect.clone() };
         let data = tempfile::tempdir_in(&self.place.work)?;
         self.bring_data(data.path()).await?;
         let data_dir = data.path().join("data");
-        let evidence =
-            invariants::collect(&client, status, asked, &data_dir, &fetched).await?;
+        let evidence = invariants::collect(&client, status, asked, &data_dir, &fetched).await?;
         let mut findings = invariants::check(&evidence);
         findings.push(healthy);
         progress.message("stopping the container");
@@ -151,7 +157,7 @@ impl Smoke<'_> {
                     return Ok(client);
                 }
             }
-            self.still_runs(&state, "does not start").await?;
+            self.still_runs(&state).await?;
             self.in_time(begun, READY, "does not listen").await?;
             tokio::time::sleep(POLL).await;
         }
@@ -164,7 +170,7 @@ impl Smoke<'_> {
         let begun = Instant::now();
         loop {
             let state = self.state().await?;
-            self.still_runs(&state, "ended before it was healthy").await?;
+            self.still_runs(&state).await?;
             match state.health {
                 Health::Healthy => return Ok(Finding { invariant, broken: None }),
                 Health::None => {
@@ -192,7 +198,7 @@ impl Smoke<'_> {
         match tokio::time::timeout(JOB, wait).await {
             Ok(Ok(status)) => Ok(status),
             Ok(Err(error)) => {
-                self.still_runs(&self.state().await?, "ended during the job").await?;
+                self.still_runs(&self.state().await?).await?;
                 Err(does_not(&format!("{error:#}")))
             }
             Err(_) => {
@@ -216,9 +222,8 @@ impl Smoke<'_> {
         let (engine, begun) = (self.place.engine, Instant::now());
         engine.stop(&self.service(), 10).await.map_err(EngineError::told)?;
         let (took, code) = (begun.elapsed(), self.state().await?.exit_code);
-        let broken = (code != 0 || took > END).then(|| {
-            format!("it took {:.1} s and ended with code {code}", took.as_secs_f64())
-        });
+        let broken = (code != 0 || took > END)
+            .then(|| format!("it took {:.1} s and ended with code {code}", took.as_secs_f64()));
         Ok(Finding { invariant: "the container ends in order when it is told to", broken })
     }
 
@@ -227,17 +232,17 @@ impl Smoke<'_> {
     }
 
     /// The servers live in the network of the service: it is asked first.
-    async fn still_runs(&self, state: &State, what: &str) -> anyhow::Result<()> {
+    async fn still_runs(&self, state: &State) -> anyhow::Result<()> {
         if !state.running {
-            let what = format!("the container {what}: it ended with code {}", state.exit_code);
-            return Err(self.failed(&what).await);
+            return Err(self.ended_with(state).await);
         }
         let servers = self.place.engine.state(&self.servers()).await.map_err(EngineError::told)?;
         if servers.running {
             return Ok(());
         }
         let said = self.place.engine.last_words(&self.servers(), LAST_WORDS).await;
-        let message = format!("the fixture servers ended with code {}:{}", servers.exit_code, lines(&said));
+        let message =
+            format!("the fixture servers ended with code {}:{}", servers.exit_code, lines(&said));
         Err(Failure::environment(message).into())
     }
 
@@ -246,6 +251,10 @@ impl Smoke<'_> {
             return Ok(());
         }
         Err(self.failed(&format!("the container {what} within {} s", limit.as_secs())).await)
+    }
+
+    async fn ended_with(&self, state: &State) -> anyhow::Error {
+        self.failed(&format!("the container ended with code {}", state.exit_code)).await
     }
 
     async fn failed(&self, what: &str) -> anyhow::Error {

@@ -66,13 +66,17 @@ pub struct Args {
     /// Another folder than docker/
     #[arg(long, value_name = "DIR", hide = true)]
     pub docker: Option<PathBuf>,
+    /// Programs that are built already: `pipeline`, `espeak-words` and `fixtures` in this folder
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub programs: Option<PathBuf>,
 }
 
 impl Args {
     /// As `cargo xtask build-image --variant VARIANT` with nothing else.
+    #[cfg_attr(not(test), expect(dead_code, reason = "`demo` builds the image with it"))]
     pub fn of(variant: Variant) -> Self {
         let build = Profile::Release;
-        Self { variant, base: None, tag: None, build, report: None, docker: None }
+        Self { variant, base: None, tag: None, build, report: None, docker: None, programs: None }
     }
 
     fn tag(&self) -> String {
@@ -264,7 +268,8 @@ impl Work<'_> {
             return Ok(findings);
         }
         let message = format!("the image fails its smoke test: {}", broken.join("; "));
-        let hint = format!("its video and its logs are in {}", place.cx.paths.shown(&folder).display());
+        let hint =
+            format!("its video and its logs are in {}", place.cx.paths.shown(&folder).display());
         Err(Failure::check(message).with_hint(hint).into())
     }
 }

@@ -168,11 +168,10 @@ mod tests {
     fn the_recipe_is_all_that_decides() {
         let arguments = recipe().arguments(&["deb http://mirror bookworm main".to_owned()]);
         assert!(arguments.contains(&"--include=ffmpeg,tini".to_owned()), "{arguments:?}");
-        assert_eq!(arguments[arguments.len() - 3..], [
-            "bookworm",
-            "-",
-            "deb http://mirror bookworm main"
-        ]);
+        assert_eq!(
+            arguments[arguments.len() - 3..],
+            ["bookworm", "-", "deb http://mirror bookworm main"]
+        );
         let mut more = recipe();
         more.packages.push("vim".to_owned());
         let mut later = recipe();

@@ -114,6 +114,17 @@ pub async fn ensure(
     }
 }
 
+/// The name of the base that `--base local` makes here from the packages of the folder `docker`.
+///
+/// # Errors
+///
+/// This machine is of no release that apt knows.
+#[cfg(test)]
+pub fn local_name(docker: &Path) -> anyhow::Result<String> {
+    let packages = packages(&docker.join("packages.txt"))?;
+    Ok(named("base", &local::Recipe { release: local::release()?, packages }.text()))
+}
+
 async fn ensure_local(
     recipe: &local::Recipe,
     place: &Place<'_>,
@@ -175,12 +186,12 @@ impl Drop for Gone<'_> {
 fn packages(path: &Path) -> anyhow::Result<Vec<String>> {
     let text = fs_err::read_to_string(path)?;
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-    let mut all: Vec<String> =
-        lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let mut all: Vec<String> = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
     all.sort();
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c);
     if let Some(bad) = all.iter().find(|name| !name.chars().all(plain)) {
-        let message = format!("`{}`: expected the name of a package, found `{bad}`", path.display());
+        let message =
+            format!("`{}`: expected the name of a package, found `{bad}`", path.display());
         return Err(Failure::environment(message).into());
     }
     Ok(all)
@@ -192,10 +203,8 @@ mod tests {
 
     #[test]
     fn the_default_is_of_the_hosts_release_and_for_cards_nvidias() {
-        let release = |id: &str, codename: &str| Release {
-            id: id.to_owned(),
-            codename: codename.to_owned(),
-        };
+        let release =
+            |id: &str, codename: &str| Release { id: id.to_owned(), codename: codename.to_owned() };
         let image = |release: Option<&Release>| default_image(Variant::Cpu, release);
         assert_eq!(image(Some(&release("debian", "bookworm"))), "debian:bookworm-slim");
         assert_eq!(image(Some(&release("ubuntu", "noble"))), "ubuntu:noble");
@@ -213,7 +222,10 @@ mod tests {
         assert_eq!(packages(&path).expect("packages"), ["ffmpeg", "tini"]);
         fs_err::write(&path, "ffmpeg; rm -rf /\n").expect("written");
         let error = packages(&path).expect_err("no package").to_string();
-        assert!(error.ends_with("expected the name of a package, found `ffmpeg; rm -rf /`"), "{error}");
+        assert!(
+            error.ends_with("expected the name of a package, found `ffmpeg; rm -rf /`"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -161,7 +161,11 @@ mod tests {
         check("o.sources", &other("Suites: bookworm\nComponents: stable"), &[]);
         check("o.sources", &other("Suites: bookworm-pgdg\nComponents: main"), &[]);
         check("o.sources", &other("Suites: bookworm\nComponents: main\nEnabled: no"), &[]);
-        check("o.sources", "Types: deb-src\nURIs: http://o\nSuites: bookworm\nComponents: main", &[]);
+        check(
+            "o.sources",
+            "Types: deb-src\nURIs: http://o\nSuites: bookworm\nComponents: main",
+            &[],
+        );
         check("o.list", "# deb http://o bookworm main\ndeb-src http://o bookworm main", &[]);
         check("o.list", "deb http://o bookworm", &[]);
     }

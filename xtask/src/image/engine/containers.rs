@@ -9,9 +9,9 @@ use bollard::models::{
     HostConfig, PortBinding,
 };
 use bollard::query_parameters::{
-    ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder,
-    ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
-    StopContainerOptionsBuilder,
+    ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder,
+    DownloadFromContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
+    RemoveContainerOptionsBuilder, StopContainerOptionsBuilder,
 };
 use futures::{StreamExt, TryStreamExt};
 
@@ -152,10 +152,11 @@ impl Engine {
     /// It is not there.
     pub async fn state(&self, name: &str) -> Result<State, EngineError> {
         let container = self.docker.inspect_container(name, None).await;
-        let container = container.map_err(|error| EngineError::of("look at a container", &error))?;
+        let container =
+            container.map_err(|error| EngineError::of("look at a container", &error))?;
         let state = container.state.unwrap_or_default();
         let health = state.health.unwrap_or_default();
-        let said = health.log.unwrap_or_default().into_iter().filter_map(|one| one.output);
+        let mut said = health.log.unwrap_or_default().into_iter().filter_map(|one| one.output);
         Ok(State {
             running: state.status == Some(ContainerStateStatusEnum::RUNNING),
             exit_code: state.exit_code.unwrap_or_default(),
@@ -165,7 +166,7 @@ impl Engine {
                 Some(HealthStatusEnum::STARTING) => Health::Starting,
                 _ => Health::None,
             },
-            health_said: said.last().unwrap_or_default().trim().to_owned(),
+            health_said: said.next_back().unwrap_or_default().trim().to_owned(),
         })
     }
 
@@ -176,7 +177,8 @@ impl Engine {
     /// It is not there. None: it is not published, because the container has ended.
     pub async fn published(&self, name: &str, port: u16) -> Result<Option<u16>, EngineError> {
         let container = self.docker.inspect_container(name, None).await;
-        let container = container.map_err(|error| EngineError::of("look at a container", &error))?;
+        let container =
+            container.map_err(|error| EngineError::of("look at a container", &error))?;
         let ports = container.network_settings.and_then(|network| network.ports);
         let bindings = ports.unwrap_or_default().remove(&format!("{port}/tcp")).flatten();
         let published = bindings.unwrap_or_default().into_iter().find_map(|one| one.host_port);

@@ -40,7 +40,7 @@ fn the_same_content_gives_the_same_digest_everywhere() {
         .collect();
     assert_eq!(digests, [digests[0]; 3]);
     // Written down: a change of the format would send every model again.
-    let expected = "GOLDEN";
+    let expected = "639b3277043ea1904e9d02898eef46a9323df8307384012c79222b0818b2fbb1";
     assert_eq!(digests[0].to_string(), expected);
 }
 
@@ -84,28 +84,27 @@ fn a_reader_finds_what_was_put_in() {
 
 #[test]
 fn a_size_that_ustar_has_no_digits_for_stands_in_a_record() {
-    let huge = Entry::File {
-        source: "/nowhere".into(),
-        bytes: 1 << 40,
-        sha256: None,
-        executable: false,
-    };
+    let huge =
+        Entry::File { source: "/nowhere".into(), bytes: 1 << 40, sha256: None, executable: false };
     let mut pieces = Layer::default().with("huge", huge).pieces().expect("pieces");
     pieces.retain(|piece| matches!(piece, Piece::Inline(_)));
     let tar = bytes(&pieces);
     let mut archive = tar::Archive::new(&tar[..]);
     let entry = archive.entries().expect("entries").next().expect("one").expect("an entry");
-    assert_eq!((entry.path().expect("a path").as_ref(), entry.size()), (Path::new("huge"), 1 << 40));
+    assert_eq!(
+        (entry.path().expect("a path").as_ref(), entry.size()),
+        (Path::new("huge"), 1 << 40)
+    );
 }
 
 proptest! {
     #[test]
     fn any_names_and_texts_are_read_back(
-        files in prop::collection::btree_map("[a-zA-Z0-9._é ]{1,120}(/[a-z]{1,120}){0,3}", "\\PC{0,700}", 0..5)
+        files in prop::collection::btree_map("[a-zA-Zé][a-zA-Z0-9._é ]{0,119}(/[a-z]{1,120}){0,3}", "\\PC{0,700}", 0..5)
     ) {
         // A path cannot be a file and a folder.
         let apart = |path: &str| !files.keys().any(|other| other.starts_with(&format!("{path}/")));
-        prop_assume!(files.keys().all(|path| apart(path) && path != "." && path != ".."));
+        prop_assume!(files.keys().all(|path| apart(path)));
         let mut layer = Layer::default();
         for (path, text) in &files {
             layer = layer.with(path, Entry::Text(text.clone()));
