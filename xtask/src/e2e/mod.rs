@@ -6,6 +6,7 @@
 mod api;
 mod command;
 mod faults;
+mod image;
 mod load;
 mod music;
 mod publish;

@@ -53,10 +53,8 @@ pub async fn build(
     let programs: Vec<&Path> = programs.iter().map(PathBuf::as_path).collect();
     let build = Build {
         tag: &candidate,
-        dockerfile: "Dockerfile",
-        context: context::of_code(docker, &programs)?,
+        context: context::of_code(docker, &programs, &labels("code", facts))?,
         args: HashMap::from([("MODELS".to_owned(), models_name.to_owned())]),
-        labels: labels("code", facts).into_iter().collect(),
     };
     let on_line = |line: &str| {
         progress.message(line);
@@ -87,7 +85,9 @@ pub async fn facts(variant: Variant, root: &Path) -> Vec<(String, String)> {
     if let Some(revision) = revision.await {
         all.push(label("org.opencontainers.image.revision", revision));
     }
-    if let Some(source) = git(root, &["remote", "get-url", "origin"]).await.and_then(public) {
+    if let Some(source) =
+        git(root, &["remote", "get-url", "origin"]).await.and_then(|remote| public(&remote))
+    {
         all.push(label("org.opencontainers.image.source", source));
     }
     all
@@ -100,8 +100,8 @@ async fn git(root: &Path, arguments: &[&str]) -> Option<String> {
 }
 
 /// An address that others can open: no path of this machine, no name and no password.
-fn public(remote: String) -> Option<String> {
-    let mut url = url::Url::parse(&remote).ok()?;
+fn public(remote: &str) -> Option<String> {
+    let mut url = url::Url::parse(remote).ok()?;
     if !["https", "http"].contains(&url.scheme()) || url.host_str().is_none() {
         return None;
     }
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn only_a_public_address_is_told() {
         let check = |remote: &str, expected: Option<&str>| {
-            assert_eq!(public(remote.to_owned()).as_deref(), expected, "{remote}");
+            assert_eq!(public(remote).as_deref(), expected, "{remote}");
         };
         check("https://host/a/b.git", Some("https://host/a/b.git"));
         check("https://me:secret@host/a/b.git", Some("https://host/a/b.git"));
@@ -130,7 +130,8 @@ mod tests {
     async fn symbols_are_left_out_and_the_program_still_runs() {
         let folder = tempfile::tempdir().expect("folder");
         let program = std::env::current_exe().expect("this program");
-        let copies = stripped(&[program.clone()], folder.path()).await.expect("stripped");
+        let copies =
+            stripped(std::slice::from_ref(&program), folder.path()).await.expect("stripped");
         let size = |path: &Path| fs_err::metadata(path).expect("a file").len();
         assert!(size(&copies[0]) < size(&program));
         let output = Command::new(&copies[0]).arg("--list").output().await.expect("it starts");

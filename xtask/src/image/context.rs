@@ -6,26 +6,40 @@ use std::path::Path;
 use super::layer::{Entry, Layer, end, member};
 use super::pieces::Piece;
 
-/// A context of one file.
+/// A Dockerfile with `labels` as its last step: given to the engine beside it, each of them would be a
+/// step of its own, a second each with some image stores.
+pub fn labelled(dockerfile: &str, labels: &[(String, String)]) -> String {
+    let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$");
+    let pair = |(key, value): &(String, String)| format!(" {key}=\"{}\"", quoted(value));
+    let pairs: String = labels.iter().map(pair).collect();
+    format!("{}\nLABEL{pairs}\n", dockerfile.trim_end())
+}
+
+/// A context of a Dockerfile alone.
 ///
 /// # Errors
 ///
 /// The name cannot stand in a tar file.
-pub fn of_text(name: &str, text: String) -> io::Result<Vec<Piece>> {
-    let mut all = member(name, vec![Piece::Inline(text.into())], false)?;
+pub fn of_dockerfile(text: String) -> io::Result<Vec<Piece>> {
+    let mut all = member("Dockerfile", vec![Piece::Inline(text.into())], false)?;
     all.push(end());
     Ok(all)
 }
 
-/// The context of the code: `docker/Dockerfile`, all of `docker/root`, and the `programs`, which go into
-/// `usr/local/bin`.
+/// The context of the code: `docker/Dockerfile` with `labels`, all of `docker/root`, and the `programs`,
+/// which go into `usr/local/bin`.
 ///
 /// # Errors
 ///
 /// A file cannot be read.
-pub fn of_code(docker: &Path, programs: &[&Path]) -> anyhow::Result<Vec<Piece>> {
+pub fn of_code(
+    docker: &Path,
+    programs: &[&Path],
+    labels: &[(String, String)],
+) -> anyhow::Result<Vec<Piece>> {
+    let dockerfile = fs_err::read_to_string(docker.join("Dockerfile"))?;
     let mut layer = Layer::default()
-        .with("Dockerfile", file(&docker.join("Dockerfile"), false)?)
+        .with("Dockerfile", Entry::Text(labelled(&dockerfile, labels)))
         .with("data", Entry::Folder);
     for (path, entry) in files(&docker.join("root"), "root")? {
         layer = layer.with(&path, entry);
@@ -65,12 +79,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn labels_are_one_step_and_mean_what_they_say() {
+        let labels = [("a", "1"), ("b.c", "x \"y\" $HOME \\")];
+        let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let expected = "FROM x\nLABEL a=\"1\" b.c=\"x \\\"y\\\" \\$HOME \\\\\"\n";
+        assert_eq!(labelled("FROM x\n\n", &labels), expected);
+    }
+
+    #[test]
     fn the_context_has_the_dockerfile_the_tree_and_the_programs() {
         let folder = tempfile::tempdir().expect("folder");
         let docker = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docker");
         let program = folder.path().join("pipeline");
         fs_err::write(&program, "a program").expect("written");
-        let context = of_code(&docker, &[&program]).expect("a context");
+        let context = of_code(&docker, &[&program], &[]).expect("a context");
         let mut tar = Vec::new();
         pieces::read(&context, &mut |chunk| {
             tar.extend_from_slice(&chunk);

@@ -116,7 +116,15 @@ impl Smoke<'_> {
         let engine = self.place.engine;
         progress.message("starting the container");
         engine.start(&self.service_spec()).await.map_err(|error| does_not(&error))?;
-        engine.start(&self.servers_spec()).await.map_err(|error| does_not(&error))?;
+        if let Err(error) = engine.start(&self.servers_spec()).await {
+            // They join its network, which is gone where it has ended: then that is the reason.
+            let state = self.state().await?;
+            return Err(if state.running {
+                does_not(&error)
+            } else {
+                self.ended_with(&state).await
+            });
+        }
         let client = self.listening(progress).await?;
         let healthy = self.healthy(progress).await?;
 
@@ -149,7 +157,7 @@ impl Smoke<'_> {
                     return Ok(client);
                 }
             }
-            self.still_runs(&state, "does not start").await?;
+            self.still_runs(&state).await?;
             self.in_time(begun, READY, "does not listen").await?;
             tokio::time::sleep(POLL).await;
         }
@@ -162,7 +170,7 @@ impl Smoke<'_> {
         let begun = Instant::now();
         loop {
             let state = self.state().await?;
-            self.still_runs(&state, "ended before it was healthy").await?;
+            self.still_runs(&state).await?;
             match state.health {
                 Health::Healthy => return Ok(Finding { invariant, broken: None }),
                 Health::None => {
@@ -190,7 +198,7 @@ impl Smoke<'_> {
         match tokio::time::timeout(JOB, wait).await {
             Ok(Ok(status)) => Ok(status),
             Ok(Err(error)) => {
-                self.still_runs(&self.state().await?, "ended during the job").await?;
+                self.still_runs(&self.state().await?).await?;
                 Err(does_not(&format!("{error:#}")))
             }
             Err(_) => {
@@ -224,10 +232,9 @@ impl Smoke<'_> {
     }
 
     /// The servers live in the network of the service: it is asked first.
-    async fn still_runs(&self, state: &State, what: &str) -> anyhow::Result<()> {
+    async fn still_runs(&self, state: &State) -> anyhow::Result<()> {
         if !state.running {
-            let what = format!("the container {what}: it ended with code {}", state.exit_code);
-            return Err(self.failed(&what).await);
+            return Err(self.ended_with(state).await);
         }
         let servers = self.place.engine.state(&self.servers()).await.map_err(EngineError::told)?;
         if servers.running {
@@ -244,6 +251,10 @@ impl Smoke<'_> {
             return Ok(());
         }
         Err(self.failed(&format!("the container {what} within {} s", limit.as_secs())).await)
+    }
+
+    async fn ended_with(&self, state: &State) -> anyhow::Error {
+        self.failed(&format!("the container ended with code {}", state.exit_code)).await
     }
 
     async fn failed(&self, what: &str) -> anyhow::Error {

@@ -10,6 +10,7 @@ use fetch::Digest;
 use serde::Serialize;
 
 use super::archive::{Image, Stacked, n_present};
+use super::context::labelled;
 use super::engine::{Build, Engine, EngineError, Inspected, LABEL};
 use super::layer::{Layer, end, member};
 use super::pieces::Piece;
@@ -107,6 +108,7 @@ impl Assembly<'_> {
             all.extend(wanted.layer.members_under(&format!("layer{index}"))?);
             dockerfile += &format!("COPY layer{index}/ /\n");
         }
+        let dockerfile = labelled(&dockerfile, &labels(self.stratum, &self.labels));
         all.extend(member("Dockerfile", vec![Piece::Inline(dockerfile.into())], false)?);
         all.push(end());
         Ok(all)
@@ -196,11 +198,7 @@ async fn build_all(
     name: &str,
     progress: &dyn Progress,
 ) -> anyhow::Result<()> {
-    let labels: HashMap<String, String> =
-        labels(assembly.stratum, &assembly.labels).into_iter().collect();
-    let context = assembly.context()?;
-    let build =
-        Build { tag: name, dockerfile: "Dockerfile", context, args: HashMap::new(), labels };
+    let build = Build { tag: name, context: assembly.context()?, args: HashMap::new() };
     engine.build(build, |line| progress.message(line)).await.map_err(EngineError::told)
 }
 

@@ -59,21 +59,21 @@ pub const NEEDS: &[Need] = &[
         probe: Probe::Program(&["ffmpeg"]),
         package: "ffmpeg",
         lost: "no fixtures are made and no video is rendered",
-        goals: PIPELINE,
+        goals: BUILD,
     },
     Need {
         name: "ffprobe",
         probe: Probe::Program(&["ffprobe"]),
         package: "ffmpeg",
         lost: "no clip and no video can be checked",
-        goals: PIPELINE,
+        goals: BUILD,
     },
     Need {
         name: "espeak-ng",
         probe: Probe::Program(&["espeak-ng"]),
         package: "espeak-ng",
         lost: "the speech server of the fixtures cannot speak",
-        goals: PIPELINE,
+        goals: BUILD,
     },
     Need {
         name: "libespeak-ng",
@@ -170,7 +170,7 @@ pub const NEEDS: &[Need] = &[
         probe: Probe::Program(&["mmdebstrap"]),
         package: "mmdebstrap",
         lost: "build-image cannot make a base where no registry answers",
-        goals: &[Goal::Image],
+        goals: &[Goal::Image, Goal::Test],
     },
 ];
 

@@ -117,6 +117,17 @@ impl NativeClient {
         }
     }
 
+    /// How a job is now.
+    ///
+    /// # Errors
+    ///
+    /// The service is away or does not know the job.
+    #[cfg(test)]
+    pub async fn status(&self, job: &Accepted) -> anyhow::Result<JobStatus> {
+        let request = self.http.get(self.url(&job.status_url)?).timeout(ANSWER_TIMEOUT);
+        Ok(accepted(request.send().await?).await?.json().await?)
+    }
+
     /// Cancels a job that is of no interest any more.
     ///
     /// # Errors

@@ -66,13 +66,16 @@ pub struct Args {
     /// Another folder than docker/
     #[arg(long, value_name = "DIR", hide = true)]
     pub docker: Option<PathBuf>,
+    /// Programs that are built already: `pipeline`, `espeak-words` and `fixtures` in this folder
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub programs: Option<PathBuf>,
 }
 
 impl Args {
     /// As `cargo xtask build-image --variant VARIANT` with nothing else.
     pub fn of(variant: Variant) -> Self {
         let build = Profile::Release;
-        Self { variant, base: None, tag: None, build, report: None, docker: None }
+        Self { variant, base: None, tag: None, build, report: None, docker: None, programs: None }
     }
 
     fn tag(&self) -> String {

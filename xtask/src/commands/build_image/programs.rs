@@ -34,18 +34,23 @@ pub async fn programs(
     place: &Place<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Programs> {
-    let built = services::build(place.cx, args.build, stop).await?;
-    let folder = |pipeline: &PathBuf| pipeline.parent().map(PathBuf::from).unwrap_or_default();
-    let (from, cuda) = match args.variant {
-        Variant::Cpu => (folder(&built.pipeline), None),
-        Variant::Gpu => {
-            let (folder, libraries) = gpu::build(place.cx, stop).await?;
-            (folder, Some(libraries))
+    let (from, fixtures, cuda) = match (&args.programs, args.variant) {
+        (Some(folder), _) => (folder.clone(), folder.join("fixtures"), None),
+        (None, variant) => {
+            let built = services::build(place.cx, args.build, stop).await?;
+            let folder = built.pipeline.parent().map(PathBuf::from).unwrap_or_default();
+            match variant {
+                Variant::Cpu => (folder, built.fixtures, None),
+                Variant::Gpu => {
+                    let (folder, libraries) = gpu::build(place.cx, stop).await?;
+                    (folder, built.fixtures, Some(libraries))
+                }
+            }
         }
     };
     let sources = ["pipeline", "espeak-words"].map(|name| from.join(name));
     let image = code::stripped(&sources, &place.work.join("programs")).await?;
-    let all = image.iter().chain([&built.fixtures]).map(|path| glibc::needed(path));
+    let all = image.iter().chain([&fixtures]).map(|path| glibc::needed(path));
     let needed = glibc::union(all.collect::<anyhow::Result<Vec<Versions>>>()?);
-    Ok(Programs { image, fixtures: built.fixtures, needed, cuda })
+    Ok(Programs { image, fixtures, needed, cuda })
 }

@@ -114,6 +114,17 @@ pub async fn ensure(
     }
 }
 
+/// The name of the base that `--base local` makes here from the packages of the folder `docker`.
+///
+/// # Errors
+///
+/// This machine is of no release that apt knows.
+#[cfg(test)]
+pub fn local_name(docker: &Path) -> anyhow::Result<String> {
+    let packages = packages(&docker.join("packages.txt"))?;
+    Ok(named("base", &local::Recipe { release: local::release()?, packages }.text()))
+}
+
 async fn ensure_local(
     recipe: &local::Recipe,
     place: &Place<'_>,

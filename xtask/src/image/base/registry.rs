@@ -33,8 +33,9 @@ pub async fn ensure(
         }
     };
     check_age(place, image, needed).await?;
-    let dockerfile = place.docker.join("base.Dockerfile");
-    let text = fs_err::read_to_string(&dockerfile)?;
+    let text = fs_err::read_to_string(place.docker.join("base.Dockerfile"))?;
+    let labels = labels("base", &[("reelbench.base".to_owned(), image.to_owned())]);
+    let text = context::labelled(&text, &labels);
     let packages = packages.join(" ");
     let name = named("base", &[below.id.as_str(), &text, &packages].join("\n"));
     let told = |reused, layers| Stratum {
@@ -52,15 +53,11 @@ pub async fn ensure(
     let progress = place.cx.ui.progress(&format!("installing packages over {image}"));
     let build = Build {
         tag: &name,
-        dockerfile: "base.Dockerfile",
-        context: context::of_text("base.Dockerfile", text)?,
+        context: context::of_dockerfile(text)?,
         args: HashMap::from([
             ("BASE".to_owned(), image.to_owned()),
             ("PACKAGES".to_owned(), packages),
         ]),
-        labels: labels("base", &[("reelbench.base".to_owned(), image.to_owned())])
-            .into_iter()
-            .collect(),
     };
     let on_line = |line: &str| {
         progress.message(line);

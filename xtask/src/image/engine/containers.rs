@@ -156,7 +156,7 @@ impl Engine {
             container.map_err(|error| EngineError::of("look at a container", &error))?;
         let state = container.state.unwrap_or_default();
         let health = state.health.unwrap_or_default();
-        let said = health.log.unwrap_or_default().into_iter().filter_map(|one| one.output);
+        let mut said = health.log.unwrap_or_default().into_iter().filter_map(|one| one.output);
         Ok(State {
             running: state.status == Some(ContainerStateStatusEnum::RUNNING),
             exit_code: state.exit_code.unwrap_or_default(),
@@ -166,7 +166,7 @@ impl Engine {
                 Some(HealthStatusEnum::STARTING) => Health::Starting,
                 _ => Health::None,
             },
-            health_said: said.last().unwrap_or_default().trim().to_owned(),
+            health_said: said.next_back().unwrap_or_default().trim().to_owned(),
         })
     }
 

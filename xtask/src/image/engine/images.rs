@@ -47,14 +47,10 @@ pub struct LayerRow {
 pub struct Build<'a> {
     /// The name that it gets.
     pub tag: &'a str,
-    /// Name of the Dockerfile in the context.
-    pub dockerfile: &'a str,
-    /// The context, a tar file.
+    /// The context: a tar file with a `Dockerfile`.
     pub context: Vec<Piece>,
     /// Values of the Dockerfile's `ARG`s.
     pub args: HashMap<String, String>,
-    /// Labels beside those of the Dockerfile.
-    pub labels: HashMap<String, String>,
 }
 
 impl Engine {
@@ -159,10 +155,8 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let what = format!("build {}", build.tag);
         let options = BuildImageOptionsBuilder::default()
-            .dockerfile(build.dockerfile)
             .t(build.tag)
             .buildargs(&build.args)
-            .labels(&build.labels)
             .rm(true)
             .forcerm(true)
             .build();

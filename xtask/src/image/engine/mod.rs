@@ -101,6 +101,12 @@ impl Engine {
         info.runtimes.is_some_and(|runtimes| runtimes.contains_key("nvidia"))
     }
 
+    /// The client, for what only tests ask.
+    #[cfg(test)]
+    pub fn docker(&self) -> &Docker {
+        &self.docker
+    }
+
     /// As `docker`, with time for work that is answered when it is done.
     fn patient(&self) -> Docker {
         self.docker.clone().with_timeout(WORK)

@@ -40,7 +40,7 @@ fn the_same_content_gives_the_same_digest_everywhere() {
         .collect();
     assert_eq!(digests, [digests[0]; 3]);
     // Written down: a change of the format would send every model again.
-    let expected = "GOLDEN";
+    let expected = "639b3277043ea1904e9d02898eef46a9323df8307384012c79222b0818b2fbb1";
     assert_eq!(digests[0].to_string(), expected);
 }
 
@@ -100,11 +100,11 @@ fn a_size_that_ustar_has_no_digits_for_stands_in_a_record() {
 proptest! {
     #[test]
     fn any_names_and_texts_are_read_back(
-        files in prop::collection::btree_map("[a-zA-Z0-9._é ]{1,120}(/[a-z]{1,120}){0,3}", "\\PC{0,700}", 0..5)
+        files in prop::collection::btree_map("[a-zA-Zé][a-zA-Z0-9._é ]{0,119}(/[a-z]{1,120}){0,3}", "\\PC{0,700}", 0..5)
     ) {
         // A path cannot be a file and a folder.
         let apart = |path: &str| !files.keys().any(|other| other.starts_with(&format!("{path}/")));
-        prop_assume!(files.keys().all(|path| apart(path) && path != "." && path != ".."));
+        prop_assume!(files.keys().all(|path| apart(path)));
         let mut layer = Layer::default();
         for (path, text) in &files {
             layer = layer.with(path, Entry::Text(text.clone()));
