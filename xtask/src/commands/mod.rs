@@ -2,6 +2,7 @@
 
 pub mod build_cuda;
 pub mod build_image;
+pub mod compare;
 pub mod demo;
 pub mod doctor;
 pub mod fetch_models;
