@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    build_cuda, build_image, demo, doctor, fetch_models, load_test, run, setup, test,
+    build_cuda, build_image, clean, compare, demo, doctor, fetch_models, load_test, run, setup,
+    test,
 };
 use crate::exit;
 use crate::ui::Output;
@@ -33,11 +34,13 @@ pub enum Command {
     BuildImage(build_image::Args),
     Run(run::Args),
     LoadTest(load_test::Args),
+    Compare(compare::Args),
     FetchModels(fetch_models::Args),
     BuildCuda(build_cuda::Args),
     Setup(setup::Args),
     Doctor(doctor::Args),
     Test(test::Args),
+    Clean(clean::Args),
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use bench::{Run, Sample};
 use crate::paths::Paths;
 
 /// Everything of a run, as one document.
-const RUN: &str = "run.json";
+pub const RUN: &str = "run.json";
 /// One sample a line.
 const SAMPLES: &str = "samples.jsonl";
 
@@ -30,7 +30,7 @@ impl RunFolder {
             fs_err::create_dir_all(out)?;
             return Ok(Self { path: out.to_owned() });
         }
-        let runs = paths.root.join("reports/runs");
+        let runs = runs(paths);
         fs_err::create_dir_all(&runs)?;
         let now = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
         Ok(Self { path: fresh(&runs, &format!("{now}-{scenario}"))? })
@@ -72,10 +72,25 @@ impl RunFolder {
     }
 
     fn replace(&self, name: &str, text: &str) -> anyhow::Result<()> {
-        let begun = self.path.join(format!("{name}.part"));
-        fs_err::write(&begun, text)?;
-        Ok(fs_err::rename(&begun, self.path.join(name))?)
+        replace(&self.path.join(name), text)
     }
+}
+
+/// Where runs are kept that nobody gave another place.
+pub fn runs(paths: &Paths) -> PathBuf {
+    paths.root.join("reports/runs")
+}
+
+/// Writes `text` to `path`: what stood there stays until this is whole.
+///
+/// # Errors
+///
+/// It cannot be written.
+pub fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut begun = path.as_os_str().to_owned();
+    begun.push(".part");
+    fs_err::write(&begun, text)?;
+    Ok(fs_err::rename(&begun, path)?)
 }
 
 /// A folder of that name or, where another run of the same second has it, with a number behind.

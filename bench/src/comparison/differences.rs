@@ -54,11 +54,10 @@ pub(super) fn differences(before: &Run, after: &Run) -> Vec<Difference> {
     let mut found: Vec<Difference> = names
         .into_iter()
         .filter(|name| before.get(*name) != after.get(*name))
-        .map(|name| Difference {
-            name: name.clone(),
-            before: before.get(name).cloned(),
-            after: after.get(name).cloned(),
-            breaks: breaks(name).map(str::to_owned),
+        .map(|name| {
+            let (before, after) = (before.get(name).cloned(), after.get(name).cloned());
+            let breaks = breaks(name, before.is_some() && after.is_some()).map(str::to_owned);
+            Difference { name: name.clone(), before, after, breaks }
         })
         .collect();
     found.sort_by_key(|difference| (place(&difference.name), difference.name.clone()));
@@ -115,8 +114,11 @@ fn place(name: &str) -> usize {
     known(name).unwrap_or(KNOWN.len())
 }
 
-fn breaks(name: &str) -> Option<&'static str> {
-    KNOWN[known(name)?].1
+/// What a difference in `name` breaks. A machine or weights that only one run knows of may be the same;
+/// a field of the job or a behaviour that only one run has is a difference.
+fn breaks(name: &str, is_known: bool) -> Option<&'static str> {
+    let breaks = KNOWN[known(name)?].1?;
+    (is_known || !["machine", "weights"].contains(&breaks)).then_some(breaks)
 }
 
 #[cfg(test)]
@@ -170,6 +172,7 @@ mod tests {
             run.environment.insert("weights".to_owned(), "real".into());
             run.environment.insert("set".to_owned(), serde_json::json!(["a=1", "b=2"]));
             run.environment.remove("os");
+            run.environment.insert("behaviour".to_owned(), "slow.toml".into());
             run.plan = Plan::single();
             run.scenario.payload =
                 serde_json::json!({ "video_subject": "the sea", "size": { "w": 9 } });
@@ -179,9 +182,10 @@ mod tests {
             ("workers", "10", "1", Some("plan")),
             ("jobs", "20", "1", Some("plan")),
             ("set", "nothing", "a=1, b=2", None),
+            ("behaviour", "nothing", "slow.toml", Some("providers")),
             ("weights", "fixture", "real", Some("weights")),
             ("cores", "2", "4", Some("machine")),
-            ("os", "x", "nothing", Some("machine")),
+            ("os", "x", "nothing", None),
             ("zoo", "nothing", "open", None),
         ];
         check(change, &expected);

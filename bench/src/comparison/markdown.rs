@@ -5,9 +5,28 @@ use std::fmt::Write;
 use super::metric::{Metric, Section};
 use super::table::table;
 use super::{Arm, Comparison};
+use crate::Run;
+
+/// Name of the Markdown of a comparison.
+pub const PAGE: &str = "comparison.md";
+/// Name of its picture, beside it.
+const PICTURE: &str = "comparison.svg";
+
+/// Every file of the comparison of two runs: its name, and what stands in it.
+pub fn files(before: &Run, after: &Run) -> Vec<(&'static str, String)> {
+    let comparison = Comparison::of(before, after);
+    vec![
+        (PAGE, page(&comparison, Some(PICTURE))),
+        (PICTURE, crate::picture::comparison(before, after)),
+    ]
+}
 
 /// The page: the verdict in one line, warnings, what differs, each figure, and how to do it again.
 pub fn markdown(comparison: &Comparison) -> String {
+    page(comparison, None)
+}
+
+fn page(comparison: &Comparison, picture: Option<&str>) -> String {
     let Comparison { before, after, .. } = comparison;
     let mut sections = vec![
         "# Before and after".to_owned(),
@@ -23,6 +42,11 @@ pub fn markdown(comparison: &Comparison) -> String {
         ("The whole run", &[Section::Run]),
     ] {
         sections.extend(figures(title, wanted, &comparison.metrics));
+        if title == "Jobs" {
+            sections.extend(picture.map(|file| {
+                format!("![Latency by percentile, before and after, with 95 % intervals]({file})")
+            }));
+        }
     }
     if !comparison.metrics.is_empty() {
         sections.push(method(&comparison.metrics));
@@ -35,7 +59,8 @@ fn about(arm: &Arm) -> String {
     let revision = arm.revision.as_ref().map_or_else(String::new, |it| format!(", revision {it}"));
     let failed =
         if arm.n_failed > 0 { format!(", {} failed", arm.n_failed) } else { String::new() };
-    format!("`{}` on {}, {} jobs ok{failed}{revision}", arm.scenario, arm.target, arm.n_ok)
+    let plural = if arm.n_ok == 1 { "" } else { "s" };
+    format!("`{}` on {}, {} job{plural} ok{failed}{revision}", arm.scenario, arm.target, arm.n_ok)
 }
 
 /// Why there is no figure.
@@ -69,8 +94,7 @@ fn differences(comparison: &Comparison) -> String {
     }
     let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "not recorded".to_owned());
     let rows = comparison.differences.iter().map(|difference| {
-        let breaks =
-            difference.breaks.as_ref().map_or_else(String::new, |it| format!("another {it}"));
+        let breaks = difference.breaks.as_ref().map_or_else(String::new, |it| format!("no: {it}"));
         let name = difference.name.clone();
         [name, known(&difference.before), known(&difference.after), breaks]
     });
@@ -109,8 +133,8 @@ fn method(metrics: &[Metric]) -> String {
         "A verdict is read from the interval of after/before: *better* and *worse* where all of it lies on \
          one side of 1, *no difference shown* where it holds 1. Intervals of percentiles come from order \
          statistics of both runs, as wide as those of the independent jobs that each run is worth; those of throughput and CPU time from ten batches of jobs in a row, that \
-         of failed jobs is exact. Each of the {n} intervals misses the truth in 1 of 20 cases by itself, so \
-         {wrong:.1} of them are expected to; the verdict above is about the first alone. A percentile that \
+         of failed jobs is exact. Each of the {n} intervals may miss the truth in 1 of 20 cases by \
+         itself, which makes about {wrong:.1} of them; the verdict above is about the first alone. A percentile that \
          a run has too few jobs for is not judged."
     )
 }

@@ -114,6 +114,17 @@ fn a_page_says_what_differs_before_what_that_did() {
 }
 
 #[test]
+fn a_page_on_disk_has_its_picture_beside_it() {
+    let run = sample_runs::run(USUAL);
+    let files = files(&run, &run);
+    let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, [PAGE, "comparison.svg"]);
+    let plain = markdown(&Comparison::of(&run, &run));
+    assert!(files[0].1.contains("](comparison.svg)") && !plain.contains(".svg"));
+    assert!(files[1].1.contains("before and after</title>"));
+}
+
+#[test]
 fn another_machine_is_said_in_the_first_line() {
     let before = with(USUAL, &[("cpu", "one"), ("weights", "fixture")]);
     let after = with(USUAL, &[("cpu", "another"), ("weights", "real")]);
@@ -121,7 +132,7 @@ fn another_machine_is_said_in_the_first_line() {
     check(&before, &after, verdict, &[]);
     let page = markdown(&Comparison::of(&before, &after));
     assert!(page.contains("> **Not like for like**: weights, machine differ,"), "{page}");
-    assert!(page.contains("| cpu     |     one | another | another machine |"), "{page}");
+    assert!(page.contains("| cpu     |     one | another |   no: machine |"), "{page}");
 }
 
 #[test]

@@ -124,8 +124,10 @@ impl Row<'_> {
         let mean = self.times.mean_us().unwrap_or_default();
         let (left, y) = place(chart, 0.0, middle);
         let (right, _) = place(chart, mean, middle);
-        let name = theme::fitted(self.name, NORMAL, BARS.0 - MARGIN - 10.0);
-        canvas.text((BARS.0 - 10.0, y), &name, &words(NORMAL, INK).pos(RIGHT))?;
+        let name = theme::fitted(self.name, NORMAL, BARS.0 - MARGIN - 26.0);
+        canvas.text((BARS.0 - 26.0, y), &name, &words(NORMAL, INK).pos(RIGHT))?;
+        // As in the legend of the timeline, also where the bar is too short to show its colour.
+        canvas.rect((BARS.0 - 19.0, y - 5.0), (10.0, 10.0), self.colour)?;
         canvas.rect((left, y - 9.0), (right - left, 18.0), self.colour)?;
         if let Estimate::Carried { value, .. } = self.times.quantile(0.95) {
             let (end, _) = place(chart, value as f64, middle);

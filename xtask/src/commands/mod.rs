@@ -2,6 +2,8 @@
 
 pub mod build_cuda;
 pub mod build_image;
+pub mod clean;
+pub mod compare;
 pub mod demo;
 pub mod doctor;
 pub mod fetch_models;
