@@ -43,7 +43,7 @@ pub fn markdown(run: &Run) -> String {
     ];
     sections.extend(sections::warnings(run, &summary, &doubts));
     if has_times(run, &summary) {
-        sections.push(sections::latency(&summary));
+        sections.push(sections::latency(run, &summary));
         sections.push(sections::parts(&summary));
         sections.push(sections::stages(&summary));
     }

@@ -59,7 +59,6 @@ pub struct Removed {
 /// # Errors
 ///
 /// The engine does not list or remove them.
-#[expect(dead_code, reason = "`clean` calls it")]
 pub async fn remove_all(engine: &Engine, ui: &Ui) -> anyhow::Result<Removed> {
     // Containers of finished images that a user started have no label of a session and stay.
     let containers = engine.remove_containers(SESSION).await.map_err(EngineError::told)?;
