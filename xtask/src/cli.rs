@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{build_image, demo, doctor, fetch_models, run, setup, test};
+use crate::commands::{build_cuda, build_image, demo, doctor, fetch_models, run, setup, test};
 use crate::exit;
 use crate::ui::Output;
 
@@ -31,6 +31,7 @@ pub enum Command {
     Run(run::Args),
     BuildImage(build_image::Args),
     FetchModels(fetch_models::Args),
+    BuildCuda(build_cuda::Args),
     Setup(setup::Args),
     Doctor(doctor::Args),
     Test(test::Args),

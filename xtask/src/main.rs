@@ -6,6 +6,7 @@
 mod cargo;
 mod cli;
 mod commands;
+mod cuda;
 #[cfg(test)]
 mod e2e;
 mod exit;
@@ -20,6 +21,7 @@ mod services;
 mod setup;
 mod targets;
 mod ui;
+mod wheel;
 
 use std::process::ExitCode;
 
@@ -54,6 +56,7 @@ fn run(cli: &Cli, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Setup(args) => commands::setup::run(args, &cx),
         Command::Test(args) => commands::test::run(args, &cx),
         Command::FetchModels(args) => commands::fetch_models::run(args, &cx),
+        Command::BuildCuda(args) => commands::build_cuda::run(args, &cx),
         Command::Doctor(args) => commands::doctor::run(args, &cx),
         Command::Run(args) => commands::run::run(args, &cx),
         Command::BuildImage(args) => commands::build_image::run(args, &cx),

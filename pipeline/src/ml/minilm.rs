@@ -6,11 +6,12 @@
 
 use std::time::{Duration, Instant};
 
-use candle_core::{D, DType, Device, Tensor};
+use candle_core::{D, DType, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertModel, Config};
 use tokenizers::{Encoding, Tokenizer, TruncationParams};
 
+use super::device::device;
 use super::owner::{Model, Request};
 use super::{Batching, MlError, ModelDir};
 
@@ -134,19 +135,6 @@ fn load_tokenizer(dir: &ModelDir) -> Result<Tokenizer, String> {
     let truncation = TruncationParams { max_length: MAX_TOKENS, ..TruncationParams::default() };
     tokenizer.with_truncation(Some(truncation)).map_err(|error| error.to_string())?;
     Ok(tokenizer)
-}
-
-#[cfg(feature = "cuda")]
-fn device() -> Device {
-    Device::new_cuda(0).unwrap_or_else(|error| {
-        tracing::warn!(%error, "no CUDA device: sentence vectors are computed on the CPU");
-        Device::Cpu
-    })
-}
-
-#[cfg(not(feature = "cuda"))]
-fn device() -> Device {
-    Device::Cpu
 }
 
 /// Sleeps the whole `delay` if the last pass began less than `delay` ago: how the measured

@@ -8,6 +8,7 @@
 #![cfg_attr(not(feature = "ml"), allow(dead_code, reason = "nothing reads what no model is asked"))]
 
 mod audio;
+mod device;
 mod error;
 #[cfg(feature = "ml")]
 mod minilm;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 use protocol::{ModelUse, Weights};
 
+pub use device::{Compute, compute};
 pub use error::MlError;
 pub use model_dir::ModelDir;
 
@@ -82,7 +84,7 @@ struct Slot<M: Model> {
 }
 
 impl Models {
-    /// Starts a thread for each model that is there.
+    /// Starts a thread for each model that is there, after it is known where they compute.
     ///
     /// # Errors
     ///
@@ -90,6 +92,7 @@ impl Models {
     /// absent is no error.
     pub fn start(settings: &ModelSettings) -> Result<Self, MlError> {
         let batching = settings.batching;
+        compute();
         Ok(Self {
             minilm: Slot::start(settings, MINILM, move |dir| MiniLm::load(dir, batching))?,
             whisper: Slot::start(settings, WHISPER, move |dir| {

@@ -2,6 +2,7 @@
 
 use std::ffi::{c_int, c_void};
 
+use tracing::subscriber::{NoSubscriber, with_default};
 use whisper_rs::{
     FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperError,
     WhisperState,
@@ -10,7 +11,7 @@ use whisper_rs::{
 use super::audio::{SAMPLE_RATE, Speech};
 use super::owner::{Model, Request};
 use super::words::{self, Piece};
-use super::{MlError, ModelDir};
+use super::{Compute, MlError, ModelDir, compute};
 use crate::artefacts::TimedWord;
 
 /// whisper.cpp hears nothing in less than a second: shorter sound is followed by silence.
@@ -38,8 +39,15 @@ impl Whisper {
             reason: error.to_string(),
         };
         let weights = dir.file_with_extension("bin")?;
-        let context = WhisperContext::new_with_params(weights, WhisperContextParameters::default())
-            .map_err(failed)?;
+        let compute = compute();
+        if let Compute::Cpu { no_card: Some(_) } = compute {
+            // whisper.cpp looks for cards itself when it is first asked anything, and calls it an error
+            // that there is none. Why there is none was said already.
+            with_default(NoSubscriber::new(), whisper_rs::print_system_info);
+        }
+        let mut parameters = WhisperContextParameters::default();
+        parameters.use_gpu(matches!(compute, Compute::Cuda { .. }));
+        let context = WhisperContext::new_with_params(weights, parameters).map_err(failed)?;
         let state = Some(context.create_state().map_err(failed)?);
         Ok(Self { name: dir.name().to_owned(), context, state, threads })
     }

@@ -1,5 +1,6 @@
 //! One module a command: its arguments, and `run`, which reads as a summary of it.
 
+pub mod build_cuda;
 pub mod build_image;
 pub mod demo;
 pub mod doctor;

@@ -12,7 +12,7 @@ use super::known::Known;
 use super::layer::{Entry, Layer};
 use super::strata::{Assembly, Stratum, Wanted, assemble};
 use crate::commands::Context;
-use crate::exit::Failure;
+use crate::cuda::{self, ComputeCap, Library};
 
 /// Where CUDA's libraries are, as in NVIDIA's images.
 const FOLDER: &str = "usr/local/cuda/lib64";
@@ -25,27 +25,33 @@ const ENV: [&str; 3] = [
     "NVIDIA_VISIBLE_DEVICES=all",
 ];
 
-/// A shared library that the pipeline needs where it runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Library {
-    /// The name by which it is looked for: `libcublas.so.13`.
-    pub soname: String,
-    /// The file.
-    pub path: PathBuf,
-}
-
 /// Builds the pipeline for cards: the folder with its programs, and the libraries that they need.
 ///
 /// # Errors
 ///
 /// There is no CUDA toolkit and none can be had, or the build failed.
 pub async fn build(
-    _: &Context<'_>,
-    _: &CancellationToken,
+    cx: &Context<'_>,
+    stop: &CancellationToken,
 ) -> anyhow::Result<(PathBuf, Vec<Library>)> {
-    Err(Failure::environment("the pipeline cannot be built for cards by this version")
-        .with_hint("`--variant cpu` builds the image for machines without one")
-        .into())
+    let (folder, toolkit) = cuda::build_pipeline(cx, ComputeCap::DEFAULT, stop).await?;
+    Ok((folder, toolkit.runtime_libraries()?))
+}
+
+/// The libraries in `folder`, each under the name by which it is looked for.
+///
+/// # Errors
+///
+/// The folder cannot be read.
+pub fn libraries_in(folder: &Path) -> anyhow::Result<Vec<Library>> {
+    let mut all = Vec::new();
+    for entry in fs_err::read_dir(folder)? {
+        let path = entry?.path();
+        let soname = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        all.push(Library { soname, path });
+    }
+    all.sort_by(|a, b| a.soname.cmp(&b.soname));
+    Ok(all)
 }
 
 /// The base with the `libraries` that it does not have.

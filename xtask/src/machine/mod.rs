@@ -57,6 +57,7 @@ const OPTIONAL: &[(&str, &str)] = &[
     ("cargo", "nothing builds"),
     ("cargo-nextest", "`test` runs one test program after the other"),
     ("cargo-deny", "`test` leaves out the check of licences, bans and sources"),
+    ("nvcc", "`build-cuda` brings a CUDA toolkit through pip, 0.7 GB"),
     ("libx264", "a machine without a video card renders no video"),
     ("h264_nvenc", "the CPU encodes"),
     ("h264_qsv", "the CPU encodes"),

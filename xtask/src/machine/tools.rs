@@ -34,6 +34,7 @@ const TOOLS: &[(&str, &[&str])] = &[
     ("pip", &["python3", "-m", "pip", "--version"]),
     ("fontconfig", &["fc-list", "--version"]),
     ("mmdebstrap", &["mmdebstrap", "--version"]),
+    ("nvcc", &["nvcc", "--version"]),
 ];
 
 /// Asks every program for its version, all at once.
@@ -63,9 +64,9 @@ async fn output(command: &[&str]) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(said).into_owned())
 }
 
-/// The first thing in the first line that looks like a version, `1.2` or longer.
+/// The first thing that looks like a version, `1.2` or longer.
 fn version_in(said: &str) -> Option<String> {
-    said.lines().next()?.split([' ', '(', ',']).find_map(|word| {
+    said.split([' ', '(', ',', '\n']).find_map(|word| {
         let is_part = |c: char| c.is_ascii_digit() || c == '.';
         let version = word.find(|c| !is_part(c)).map_or(word, |end| &word[..end]);
         let version = version.trim_end_matches('.');
@@ -95,6 +96,7 @@ mod tests {
         check("rustc 1.95.0 (59807616e 2026-04-14)", Some("1.95.0"));
         check("rustc 1.97.0-nightly (59807616e 2026-04-14)", Some("1.97.0"));
         check("cargo-nextest 0.9.143 (60fa45f63 2026-08-04)\nrelease: 0.9.143", Some("0.9.143"));
+        check("nvcc: NVIDIA (R) Cuda compiler\nCuda tools, release 13.0, V13.0.88", Some("13.0"));
         check("Docker version 28.2.2, build e6534b4", Some("28.2.2"));
     }
 

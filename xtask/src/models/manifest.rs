@@ -8,6 +8,8 @@ use fetch::Digest;
 use serde::Deserialize;
 use url::Url;
 
+use crate::wheel::is_package;
+
 /// Everything the manifest says.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -132,9 +134,7 @@ impl Model {
         match &self.source {
             Source::Url(url) => ensure!(url.path().ends_with('/'), "expected a folder, got {url}"),
             Source::Pypi(wheel) => ensure!(
-                wheel.package.split_once("==").is_some_and(|(name, version)| {
-                    !name.is_empty() && !name.starts_with('-') && !version.is_empty()
-                }),
+                is_package(&wheel.package),
                 "expected a package `name==version`, got `{}`",
                 wheel.package
             ),

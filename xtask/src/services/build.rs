@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio::process::Command;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -67,7 +68,23 @@ pub async fn build(
     if profile == Profile::Release {
         command.arg("--release");
     }
-    let progress = cx.ui.progress("building the pipeline and the fixtures");
+    compile(cx, command, "building the pipeline and the fixtures", stop).await?;
+    Ok(Binaries::of(cx, profile))
+}
+
+/// Runs cargo's `command` under `title`: shows its last line, says a word now and then where no bar is
+/// seen, and puts its last lines into the error.
+///
+/// # Errors
+///
+/// The build failed.
+pub async fn compile(
+    cx: &Context<'_>,
+    command: Command,
+    title: &str,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let progress = cx.ui.progress(title);
     let last_line = RefCell::new(String::new());
     let build = process::captured(command, stop, |line| {
         progress.message(line.trim());
@@ -80,7 +97,7 @@ pub async fn build(
     };
     let built = with_words(build, WORD, word).await?;
     if built.status.success() {
-        return Ok(Binaries::of(cx, profile));
+        return Ok(());
     }
     let tail = built.tail.join("\n  ");
     Err(Failure::environment(format!("cargo build ended with {}:\n  {tail}", built.status)).into())

@@ -5,7 +5,7 @@ mod fixtures;
 mod pipeline;
 mod server;
 
-pub use self::build::{Profile, build};
+pub use self::build::{Profile, build, compile};
 #[cfg(test)]
 pub use self::fixtures::Addresses;
 pub use self::fixtures::{Expect, Fixtures, Scenario};

@@ -12,6 +12,8 @@ pub enum Goal {
     Test,
     /// `build-image`: build and assemble the image
     Image,
+    /// `build-cuda`: build the pipeline for NVIDIA cards
+    Cuda,
 }
 
 /// One thing that must be there.
@@ -48,7 +50,7 @@ pub enum Probe {
 }
 
 const PIPELINE: &[Goal] = &[Goal::Demo, Goal::Test];
-const BUILD: &[Goal] = &[Goal::Demo, Goal::Test, Goal::Image];
+const BUILD: &[Goal] = &[Goal::Demo, Goal::Test, Goal::Image, Goal::Cuda];
 
 /// Everything, in the order in which it is shown.
 pub const NEEDS: &[Need] = &[
@@ -187,7 +189,7 @@ mod tests {
     fn names_are_distinct_and_every_goal_needs_something() {
         let names: HashSet<&str> = NEEDS.iter().map(|need| need.name).collect();
         assert_eq!(names.len(), NEEDS.len());
-        for goal in [Goal::Demo, Goal::Test, Goal::Image] {
+        for goal in [Goal::Demo, Goal::Test, Goal::Image, Goal::Cuda] {
             let n_needs = of(Some(goal)).count();
             assert!((1..=NEEDS.len()).contains(&n_needs), "{goal:?} needs {n_needs} things");
         }

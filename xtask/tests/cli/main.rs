@@ -1,5 +1,6 @@
 //! The commands as a user meets them: exit code, stdout, stderr.
 
+mod build_cuda;
 mod build_image;
 mod fetch_models;
 mod steps;
