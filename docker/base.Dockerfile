@@ -3,6 +3,7 @@
 ARG BASE
 FROM ${BASE}
 ARG PACKAGES
+COPY dpkg.cfg /etc/dpkg/dpkg.cfg.d/reelbench
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${PACKAGES} \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt /var/log/dpkg.log

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::layer::{Entry, Layer, end, member};
+use super::layer::{Entry, Layer};
 use super::pieces::Piece;
 
 /// A Dockerfile with `labels` as its last step: given to the engine beside it, each of them would be a
@@ -15,15 +15,14 @@ pub fn labelled(dockerfile: &str, labels: &[(String, String)]) -> String {
     format!("{}\nLABEL{pairs}\n", dockerfile.trim_end())
 }
 
-/// A context of a Dockerfile alone.
+/// The context of a base: its Dockerfile, and the options of dpkg.
 ///
 /// # Errors
 ///
-/// The name cannot stand in a tar file.
-pub fn of_dockerfile(text: String) -> io::Result<Vec<Piece>> {
-    let mut all = member("Dockerfile", vec![Piece::Inline(text.into())], false)?;
-    all.push(end());
-    Ok(all)
+/// None in practice: both names can stand in a tar file.
+pub fn of_base(dockerfile: String, dpkg: String) -> io::Result<Vec<Piece>> {
+    let layer = Layer::default().with("Dockerfile", Entry::Text(dockerfile));
+    layer.with("dpkg.cfg", Entry::Text(dpkg)).pieces()
 }
 
 /// The context of the code: `docker/Dockerfile` with `labels`, all of `docker/root`, and the `programs`,

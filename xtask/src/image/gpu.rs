@@ -38,6 +38,22 @@ pub async fn build(
     Ok((folder, toolkit.runtime_libraries()?))
 }
 
+/// The libraries in `folder`, each under the name by which it is looked for.
+///
+/// # Errors
+///
+/// The folder cannot be read.
+pub fn libraries_in(folder: &Path) -> anyhow::Result<Vec<Library>> {
+    let mut all = Vec::new();
+    for entry in fs_err::read_dir(folder)? {
+        let path = entry?.path();
+        let soname = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        all.push(Library { soname, path });
+    }
+    all.sort_by(|a, b| a.soname.cmp(&b.soname));
+    Ok(all)
+}
+
 /// The base with the `libraries` that it does not have.
 ///
 /// # Errors

@@ -84,7 +84,6 @@ impl Smoke<'_> {
 
     /// The fixture servers, in a container of the candidate: it has all that they need.
     fn servers_spec(&self) -> Spec {
-        let bind = |host: &Path, target: &str| format!("{}:{target}:ro", host.display());
         let command = ["serve", "--media", "/media", "--listen", FIXTURES];
         Spec {
             name: self.servers(),
@@ -93,7 +92,10 @@ impl Smoke<'_> {
             command: command.map(str::to_owned).into(),
             // They read files of the host, whoever may.
             user: Some("0:0".to_owned()),
-            binds: vec![bind(self.fixtures, "/fixtures"), bind(self.media, "/media")],
+            mounts: vec![
+                (self.fixtures.to_owned(), "/fixtures"),
+                (self.media.to_owned(), "/media"),
+            ],
             network: Some(format!("container:{}", self.service())),
             labels: self.place.session.labels(),
             ..Spec::default()

@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(names.len(), NEEDS.len());
         for goal in [Goal::Demo, Goal::Test, Goal::Image, Goal::Cuda] {
             let n_needs = of(Some(goal)).count();
-            assert!((1..NEEDS.len()).contains(&n_needs), "{goal:?} needs {n_needs} things");
+            assert!((1..=NEEDS.len()).contains(&n_needs), "{goal:?} needs {n_needs} things");
         }
         assert_eq!(of(None).count(), NEEDS.len());
     }

@@ -66,7 +66,8 @@ pub struct Args {
     /// Another folder than docker/
     #[arg(long, value_name = "DIR", hide = true)]
     pub docker: Option<PathBuf>,
-    /// Programs that are built already: `pipeline`, `espeak-words` and `fixtures` in this folder
+    /// Programs that are built already: `pipeline`, `espeak-words` and `fixtures` in this folder, and
+    /// for cards the CUDA libraries in `cuda`
     #[arg(long, value_name = "DIR", hide = true)]
     pub programs: Option<PathBuf>,
 }

@@ -7,8 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::Args;
 use crate::cuda::Library;
 use crate::image::glibc::{self, Versions};
-use crate::image::gpu;
-use crate::image::{Place, Variant, code};
+use crate::image::{Place, Variant, code, gpu};
 use crate::services;
 
 /// The programs, and what they need of a base.
@@ -35,7 +34,13 @@ pub async fn programs(
     stop: &CancellationToken,
 ) -> anyhow::Result<Programs> {
     let (from, fixtures, cuda) = match (&args.programs, args.variant) {
-        (Some(folder), _) => (folder.clone(), folder.join("fixtures"), None),
+        (Some(folder), variant) => {
+            let libraries = match variant {
+                Variant::Cpu => None,
+                Variant::Gpu => Some(gpu::libraries_in(&folder.join("cuda"))?),
+            };
+            (folder.clone(), folder.join("fixtures"), libraries)
+        }
         (None, variant) => {
             let built = services::build(place.cx, args.build, stop).await?;
             let folder = built.pipeline.parent().map(PathBuf::from).unwrap_or_default();

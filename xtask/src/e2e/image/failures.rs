@@ -1,6 +1,5 @@
 //! Every failure leaves the old image under its name, and no container.
 
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -98,7 +97,7 @@ async fn e2e_image_on_a_full_disk_is_not_built() {
         fs_err::create_dir(&tools).expect("a folder");
         let tool = tools.join("mmdebstrap");
         fs_err::write(&tool, "#!/bin/sh\nexec head -c 1000000 /dev/zero\n").expect("written");
-        fs_err::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).expect("mode");
+        rustix::fs::chmod(&tool, rustix::fs::Mode::from_raw_mode(0o755)).expect("mode");
         // Everything but the layer is where it always is: models and media.
         let home = world.folder.path().join("home");
         fs_err::create_dir_all(home.join("image")).expect("a folder");

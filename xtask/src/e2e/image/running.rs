@@ -42,10 +42,7 @@ async fn start(world: &World) -> String {
         entrypoint: Some(vec!["/fixtures".to_owned()]),
         command: command.map(str::to_owned).into(),
         user: Some("0:0".to_owned()),
-        binds: vec![
-            format!("{}:/fixtures:ro", fixtures.display()),
-            format!("{}:/media:ro", world.paths.media().display()),
-        ],
+        mounts: vec![(fixtures, "/fixtures"), (world.paths.media(), "/media")],
         network: Some(format!("container:{name}")),
         labels,
         ..Spec::default()

@@ -1,6 +1,5 @@
 //! What a test of the image starts with.
 
-use std::os::unix::fs::PermissionsExt;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -43,7 +42,7 @@ pub async fn with_engine(name: &str, test: impl AsyncFnOnce(&World)) {
     };
     let folder = tempfile::tempdir().expect("a folder");
     // A user that is not ours reads what is mounted.
-    fs_err::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("mode");
+    rustix::fs::chmod(folder.path(), rustix::fs::Mode::from_raw_mode(0o755)).expect("mode");
     let paths = Paths::from_env().expect("a checkout");
     let tag = format!("reelbench-test-{name}:{}", std::process::id());
     let world = World { engine, folder, paths, tag };

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
+use super::Wanted;
 use super::sources::{self, Release};
 use crate::exit::Failure;
 use crate::process;
@@ -15,20 +16,6 @@ use crate::ui::Progress;
 
 /// The time that all files get at the latest: the 14th of November 2023. Any will do that stays.
 const EPOCH: &str = "1700000000";
-
-/// Files that packages bring and the pipeline has no use for. Of the documentation the copyright
-/// stays. Mesa's drivers and the compiler behind them (170 MB) draw on a screen; ffmpeg only has to
-/// find `libGL`.
-const LEFT_OUT: [&str; 8] = [
-    "path-exclude=/usr/share/doc/*",
-    "path-include=/usr/share/doc/*/copyright",
-    "path-exclude=/usr/share/man/*",
-    "path-exclude=/usr/share/info/*",
-    "path-exclude=/usr/share/locale/*",
-    "path-exclude=/usr/lib/*/libLLVM-*",
-    "path-exclude=/usr/lib/*/libz3.so*",
-    "path-exclude=/usr/lib/*/dri/*_dri.so",
-];
 
 /// What is of this machine: its mirrors (with names and passwords, maybe), its name, its resolver.
 const FORGET: &str = r#"rm -rf "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/* "$1"/etc/hostname "$1"/etc/resolv.conf "$1"/var/log/apt "$1"/var/log/dpkg.log"#;
@@ -38,21 +25,15 @@ const FORGET: &str = r#"rm -rf "$1"/etc/apt/sources.list "$1"/etc/apt/sources.li
 pub struct Recipe {
     /// The release.
     pub release: Release,
-    /// Packages beside those that every system has.
-    pub packages: Vec<String>,
+    /// What is installed, beside what every system has, and what of it.
+    pub wanted: Wanted,
 }
 
 impl Recipe {
     /// Everything that decides what comes out, but the mirrors: it names the image.
     pub fn text(&self) -> String {
-        let Self { release, packages } = self;
-        let left_out = LEFT_OUT.join("\n");
-        format!(
-            "{} {}\n{EPOCH}\n{}\n{left_out}\n{FORGET}\n",
-            release.id,
-            release.codename,
-            packages.join("\n")
-        )
+        let Self { release, wanted } = self;
+        format!("{} {}\n{EPOCH}\n{FORGET}\n{}", release.id, release.codename, wanted.text())
     }
 
     /// Arguments of mmdebstrap, which writes the tar file to its standard output.
@@ -61,9 +42,10 @@ impl Recipe {
             ["--variant=minbase", "--format=tar", "--dpkgopt=force-unsafe-io"]
                 .map(str::to_owned)
                 .into();
-        all.extend(LEFT_OUT.map(|option| format!("--dpkgopt={option}")));
+        // A path that is there is read as a file of options.
+        all.push(format!("--dpkgopt={}", self.wanted.dpkg_path.display()));
         all.push(format!("--customize-hook={FORGET}"));
-        all.push(format!("--include={}", self.packages.join(",")));
+        all.push(format!("--include={}", self.wanted.packages.join(",")));
         all.extend([self.release.codename.clone(), "-".to_owned()]);
         all.extend(sources.iter().cloned());
         all
@@ -160,7 +142,11 @@ mod tests {
     fn recipe() -> Recipe {
         Recipe {
             release: Release { id: "debian".to_owned(), codename: "bookworm".to_owned() },
-            packages: vec!["ffmpeg".to_owned(), "tini".to_owned()],
+            wanted: Wanted {
+                packages: vec!["ffmpeg".to_owned(), "tini".to_owned()],
+                dpkg: "path-exclude=/usr/share/doc/*\n".to_owned(),
+                dpkg_path: "/x/dpkg.cfg".into(),
+            },
         }
     }
 
@@ -173,11 +159,13 @@ mod tests {
             ["bookworm", "-", "deb http://mirror bookworm main"]
         );
         let mut more = recipe();
-        more.packages.push("vim".to_owned());
+        more.wanted.packages.push("vim".to_owned());
+        let mut whole = recipe();
+        whole.wanted.dpkg.clear();
         let mut later = recipe();
         later.release.codename = "trixie".to_owned();
-        let texts = [recipe(), more, later].map(|recipe| recipe.text());
-        assert!(texts[0] != texts[1] && texts[0] != texts[2]);
+        let texts = [recipe(), more, whole, later].map(|recipe| recipe.text());
+        assert!(texts[1..].iter().all(|text| *text != texts[0]), "{texts:?}");
         assert!(!texts[0].contains("mirror"), "{}", texts[0]);
     }
 }

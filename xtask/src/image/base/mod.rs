@@ -7,7 +7,7 @@ mod local;
 mod registry;
 mod sources;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -102,15 +102,15 @@ pub async fn ensure(
     place: &Place<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<(Inspected, Stratum)> {
-    let packages = packages(&place.docker.join("packages.txt"))?;
+    let wanted = Wanted::read(&place.docker)?;
     match base {
         Base::Local => {
-            let recipe = local::Recipe { release: local::release()?, packages };
+            let recipe = local::Recipe { release: local::release()?, wanted };
             let (made, stratum) = ensure_local(&recipe, place, stop).await?;
             check_age(place, &stratum.image, needed).await?;
             Ok((made, stratum))
         }
-        Base::Image(image) => registry::ensure(image, &packages, needed, place).await,
+        Base::Image(image) => registry::ensure(image, &wanted, needed, place).await,
     }
 }
 
@@ -121,8 +121,8 @@ pub async fn ensure(
 /// This machine is of no release that apt knows.
 #[cfg(test)]
 pub fn local_name(docker: &Path) -> anyhow::Result<String> {
-    let packages = packages(&docker.join("packages.txt"))?;
-    Ok(named("base", &local::Recipe { release: local::release()?, packages }.text()))
+    let (release, wanted) = (local::release()?, Wanted::read(docker)?);
+    Ok(named("base", &local::Recipe { release, wanted }.text()))
 }
 
 async fn ensure_local(
@@ -159,7 +159,7 @@ async fn ensure_local(
         name: name.clone(),
         layers: vec![Stacked {
             diff_id,
-            made_by: format!("mmdebstrap {release}: {}", recipe.packages.join(" ")),
+            made_by: format!("mmdebstrap {release}: {}", recipe.wanted.packages.join(" ")),
             tar: Some(vec![piece]),
         }],
         env: vec![PATH.to_owned()],
@@ -179,6 +179,33 @@ struct Gone<'a>(&'a Path);
 impl Drop for Gone<'_> {
     fn drop(&mut self) {
         let _ = fs_err::remove_file(self.0);
+    }
+}
+
+/// What is installed in a base: `packages.txt` and `dpkg.cfg` of the folder `docker`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Sorted.
+    pub packages: Vec<String>,
+    /// Options of dpkg: which of their files are left out.
+    pub dpkg: String,
+    /// Where those stand.
+    pub dpkg_path: PathBuf,
+}
+
+impl Wanted {
+    fn read(docker: &Path) -> anyhow::Result<Self> {
+        let dpkg_path = std::path::absolute(docker.join("dpkg.cfg"))?;
+        Ok(Self {
+            packages: packages(&docker.join("packages.txt"))?,
+            dpkg: fs_err::read_to_string(&dpkg_path)?,
+            dpkg_path,
+        })
+    }
+
+    /// Everything that decides what is installed.
+    fn text(&self) -> String {
+        format!("{}\n{}", self.packages.join("\n"), self.dpkg)
     }
 }
 

@@ -10,16 +10,17 @@ use super::super::context;
 use super::super::engine::{Build, EngineError, Inspected};
 use super::super::glibc::{self, TooOld, Versions};
 use super::super::strata::{Stratum, labels, look, named};
+use super::Wanted;
 use crate::exit::Failure;
 
-/// Brings `image` where it is not there, looks whether it is too old, and installs `packages` over it.
+/// Brings `image` where it is not there, looks whether it is too old, and installs what is `wanted` over it.
 ///
 /// # Errors
 ///
 /// There is no such image, it is too old, or a package cannot be installed.
 pub async fn ensure(
     image: &str,
-    packages: &[String],
+    wanted: &Wanted,
     needed: &Versions,
     place: &Place<'_>,
 ) -> anyhow::Result<(Inspected, Stratum)> {
@@ -36,8 +37,7 @@ pub async fn ensure(
     let text = fs_err::read_to_string(place.docker.join("base.Dockerfile"))?;
     let labels = labels("base", &[("reelbench.base".to_owned(), image.to_owned())]);
     let text = context::labelled(&text, &labels);
-    let packages = packages.join(" ");
-    let name = named("base", &[below.id.as_str(), &text, &packages].join("\n"));
+    let name = named("base", &[below.id.as_str(), &text, &wanted.text()].join("\n"));
     let told = |reused, layers| Stratum {
         name: "base",
         image: name.clone(),
@@ -53,10 +53,10 @@ pub async fn ensure(
     let progress = place.cx.ui.progress(&format!("installing packages over {image}"));
     let build = Build {
         tag: &name,
-        context: context::of_dockerfile(text)?,
+        context: context::of_base(text, wanted.dpkg.clone())?,
         args: HashMap::from([
             ("BASE".to_owned(), image.to_owned()),
-            ("PACKAGES".to_owned(), packages),
+            ("PACKAGES".to_owned(), wanted.packages.join(" ")),
         ]),
     };
     let on_line = |line: &str| {

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::path::PathBuf;
 
 use bollard::errors::Error;
 use bollard::models::{
     ContainerCreateBody, ContainerStateStatusEnum, DeviceRequest, HealthConfig, HealthStatusEnum,
-    HostConfig, PortBinding,
+    HostConfig, Mount, MountType, PortBinding,
 };
 use bollard::query_parameters::{
     ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder,
@@ -37,8 +38,8 @@ pub struct Spec {
     pub env: Vec<String>,
     /// In place of the image's user.
     pub user: Option<String>,
-    /// `source:target:ro` of the host.
-    pub binds: Vec<String>,
+    /// Files and folders of the host and where they are seen, only to be read.
+    pub mounts: Vec<(PathBuf, &'static str)>,
     /// `container:<name>`: the network of another one.
     pub network: Option<String>,
     /// A port that is published on a free one of loopback.
@@ -111,7 +112,7 @@ impl Spec {
             exposed_ports: port.clone().map(|port| vec![port]),
             healthcheck: Some(self.health_check()),
             host_config: Some(HostConfig {
-                binds: Some(self.binds.clone()),
+                mounts: Some(self.mounts.iter().map(mount).collect()),
                 network_mode: self.network.clone(),
                 port_bindings: port.map(|port| HashMap::from([(port, any_port())])),
                 readonly_rootfs: Some(true),
@@ -127,6 +128,17 @@ impl Spec {
             }),
             ..ContainerCreateBody::default()
         }
+    }
+}
+
+fn mount((source, target): &(PathBuf, &'static str)) -> Mount {
+    Mount {
+        typ: Some(MountType::BIND),
+        // The engine knows no folder that ours is relative to.
+        source: Some(std::path::absolute(source).unwrap_or_default().display().to_string()),
+        target: Some((*target).to_owned()),
+        read_only: Some(true),
+        ..Mount::default()
     }
 }
 

@@ -1,5 +1,4 @@
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -20,7 +19,7 @@ fn bytes(pieces: &[Piece]) -> Vec<u8> {
 fn written(folder: &Path, mode: u32, seconds: u64) -> Layer {
     let weights = folder.join("w.bin");
     fs_err::write(&weights, b"the weights").expect("written");
-    fs_err::set_permissions(&weights, std::fs::Permissions::from_mode(mode)).expect("mode");
+    rustix::fs::chmod(&weights, rustix::fs::Mode::from_raw_mode(mode)).expect("mode");
     let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
     let file = fs_err::File::options().write(true).open(&weights).expect("opened");
     file.set_modified(time).expect("time");
