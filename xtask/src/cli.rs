@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    build_cuda, build_image, compare, demo, doctor, fetch_models, load_test, run, setup, test,
+    build_cuda, build_image, clean, compare, demo, doctor, fetch_models, load_test, run, setup,
+    test,
 };
 use crate::exit;
 use crate::ui::Output;
@@ -39,6 +40,7 @@ pub enum Command {
     Setup(setup::Args),
     Doctor(doctor::Args),
     Test(test::Args),
+    Clean(clean::Args),
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod build_cuda;
 pub mod build_image;
+pub mod clean;
 pub mod compare;
 pub mod demo;
 pub mod doctor;

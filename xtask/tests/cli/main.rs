@@ -1,6 +1,7 @@
 //! The commands as a user meets them: exit code, stdout, stderr.
 
 mod build_cuda;
+mod clean;
 mod compare;
 mod fetch_models;
 mod load_test;

@@ -1,0 +1,113 @@
+//! `clean` over a checkout and a home that are made here.
+
+use std::path::PathBuf;
+
+use crate::{seen, xtask};
+
+struct World {
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let world = Self { folder: tempfile::tempdir().expect("a temp folder") };
+        fs_err::create_dir(world.path("xtask")).expect("a folder");
+        for (path, bytes) in [
+            ("home/runs/run-abc/lock", 0),
+            ("home/runs/run-abc/jobs.sqlite", 2_500_000),
+            ("home/media/manifest.json", 1_000_000),
+            ("reports/runs/20260101-100000-short/run.json", 300_000),
+            ("home/letter.txt", 7),
+        ] {
+            let path = world.path(path);
+            fs_err::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            fs_err::write(path, vec![b'x'; bytes]).expect("a file");
+        }
+        world
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    fn run(&self, arguments: &[&str]) -> std::process::Output {
+        let mut all = vec!["clean"];
+        all.extend(arguments);
+        xtask(&all)
+            .env("CARGO_MANIFEST_DIR", self.path("xtask"))
+            .env("REELBENCH_HOME", self.path("home"))
+            // Nobody listens there: no image of this machine is touched.
+            .env("DOCKER_HOST", format!("unix://{}", self.path("no-engine").display()))
+            .output()
+            .expect("xtask starts")
+    }
+
+    fn seen(&self, arguments: &[&str]) -> String {
+        let shown = self.folder.path().display().to_string();
+        seen(&self.run(arguments)).replace(&shown, "[checkout]")
+    }
+
+    /// Every file that is there.
+    fn files(&self) -> Vec<String> {
+        let mut files = Vec::new();
+        let mut open = vec![self.folder.path().to_owned()];
+        while let Some(folder) = open.pop() {
+            for entry in fs_err::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    open.push(path);
+                } else {
+                    let inside = path.strip_prefix(self.folder.path()).expect("inside");
+                    files.push(inside.display().to_string());
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+}
+
+#[test]
+fn a_dry_run_says_it_all_and_removes_nothing() {
+    let world = World::new();
+    let before = world.files();
+    insta::assert_snapshot!(world.seen(&["--all", "--dry-run"]));
+    assert_eq!(world.files(), before);
+}
+
+#[test]
+fn what_was_said_is_removed_and_nothing_else() {
+    let world = World::new();
+    insta::assert_snapshot!(world.seen(&[]));
+    assert_eq!(
+        world.files(),
+        [
+            "home/letter.txt",
+            "home/media/manifest.json",
+            "reports/runs/20260101-100000-short/run.json",
+        ]
+    );
+    assert!(world.seen(&[]).contains("no file to remove"));
+    world.run(&["--all"]);
+    assert_eq!(world.files(), ["home/letter.txt"]);
+}
+
+#[test]
+fn images_need_an_engine_and_without_it_nothing_is_removed() {
+    let world = World::new();
+    let before = world.files();
+    let seen = world.seen(&["--images"]);
+    assert!(seen.starts_with("exit: 2\n") && seen.contains("no container engine"), "{seen}");
+    assert_eq!(world.files(), before);
+}
+
+#[test]
+fn the_result_is_a_document() {
+    let world = World::new();
+    let output = world.run(&["--media", "--json"]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(document["freed_bytes"], 3_500_000, "{document:#}");
+    assert_eq!(document["removed"].as_array().map(Vec::len), Some(2));
+    assert_eq!(document["removed"][1]["what"], "media");
+    assert_eq!((&document["kept"], &document["dry_run"]), (&serde_json::json!([]), &false.into()));
+}
