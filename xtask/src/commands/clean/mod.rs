@@ -20,7 +20,7 @@ use crate::ui::Table;
 
 /// Remove what the commands made.
 ///
-/// Without a flag: what killed runs left behind. Says first what it removes and how large that is. Nothing
+/// Without a flag: what killed commands left behind. Says first what it removes and how large that is. Nothing
 /// that a living process uses is removed, and nothing outside of REELBENCH_HOME (target/reelbench) and
 /// reports/runs; what was written with --out stays. What is removed is made again by the command that
 /// needs it.
@@ -28,7 +28,7 @@ use crate::ui::Table;
 #[command(after_help = "Prints a table of what is removed, and how many bytes that freed.
 
 Examples:
-  cargo xtask clean              data of runs that were killed
+  cargo xtask clean              what killed commands left
   cargo xtask clean --dry-run --all
   cargo xtask clean --images     containers and images that build-image made
 
@@ -88,7 +88,7 @@ async fn clean(args: &Args, cx: &Context<'_>, stop: &CancellationToken) -> anyho
     }
     let freed_bytes = removed.iter().map(|target| target.bytes).sum();
     tell(&removed, freed_bytes, args, cx);
-    if !args.dry_run {
+    if !args.dry_run && !removed.is_empty() {
         let progress = cx.ui.progress("removing");
         progress.total_bytes(freed_bytes);
         let mut done = 0;

@@ -11,7 +11,7 @@ use super::{Args, folders_of};
 use crate::paths::Paths;
 use crate::record;
 
-/// A folder of a run has no process in it before its programs are started; for so long it is new.
+/// A folder has no process in it before its programs are started; for so long it is new.
 const NEW: Duration = Duration::from_secs(60);
 
 /// Something that is removed.
@@ -56,11 +56,13 @@ pub fn plan(
     Ok((removed, kept))
 }
 
+/// What killed commands leave behind; it goes without a flag.
 const DATA: &str = "data of a run";
+const BEGUN: &str = "begun download";
 
-/// Whether a run has just begun, or one that we cannot see holds its data.
+/// Whether a command has just begun with it, or one that we cannot see holds its lock.
 fn new_or_locked(what: &str, path: &Path) -> Option<String> {
-    if what != DATA {
+    if ![DATA, BEGUN].contains(&what) {
         return None;
     }
     let lock = path.join("lock");
@@ -83,7 +85,9 @@ fn wanted(args: &Args, paths: &Paths) -> anyhow::Result<Vec<(&'static str, PathB
     let with = |parent: &Path, ours: fn(&Path) -> bool| -> anyhow::Result<Vec<PathBuf>> {
         Ok(folders_of(parent)?.into_iter().filter(|path| ours(path)).collect())
     };
-    add(DATA, with(&paths.runs(), is_data)?);
+    let toolkits = paths.home.join("cuda");
+    add(DATA, with(&paths.runs(), |path| name(path).starts_with("run-"))?);
+    add(BEGUN, with(&toolkits, |path| name(path).starts_with("fetch-"))?);
     if is(args.runs) {
         add("run", with(&record::runs(paths), |_| true)?);
     }
@@ -99,7 +103,7 @@ fn wanted(args: &Args, paths: &Paths) -> anyhow::Result<Vec<(&'static str, PathB
         add("media", if is_ours { vec![media] } else { Vec::new() });
     }
     if is(args.cuda) {
-        add("CUDA toolkit", with(&paths.home.join("cuda"), |_| true)?);
+        add("CUDA toolkit", with(&toolkits, |path| is_toolkit(&name(path)))?);
     }
     if is(args.images) {
         let image = paths.home.join("image");
@@ -109,7 +113,15 @@ fn wanted(args: &Args, paths: &Paths) -> anyhow::Result<Vec<(&'static str, PathB
     Ok(wanted)
 }
 
-/// As `run` and `load-test` name the data of their pipeline.
-fn is_data(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("run-"))
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// As `build-cuda` names them: the version, and the digest of the manifest.
+fn is_toolkit(name: &str) -> bool {
+    name.rsplit_once('-').is_some_and(|(version, digest)| {
+        version.starts_with(|c: char| c.is_ascii_digit())
+            && digest.len() == 12
+            && digest.chars().all(|c| c.is_ascii_hexdigit())
+    })
 }

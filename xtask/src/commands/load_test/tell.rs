@@ -24,6 +24,8 @@ pub struct Tested {
     pub n_ok: u64,
     /// Jobs that failed.
     pub n_failed: u64,
+    /// So many independent jobs say as much about the latency as those that ended well.
+    pub worth: u64,
     /// Jobs that ended well in an hour.
     pub ok_per_hour: Option<f64>,
     /// Each time that was taken, in the order of the report; none of a run whose target died.
@@ -74,6 +76,7 @@ impl Tested {
             verdict: bench::report::verdict(run, &summary, &doubts),
             n_ok: summary.n_ok,
             n_failed: summary.n_failed(),
+            worth: bench::worth(run),
             ok_per_hour: summary.ok_per_hour().filter(|_| !is_lucky),
             times: if is_lucky { Vec::new() } else { times(&summary) },
             advice: doubts.first().map(Doubt::advice),
@@ -109,9 +112,9 @@ fn times(summary: &Summary) -> Vec<Time> {
 pub fn tell(tested: &Tested, cx: &Context<'_>) {
     let is_good = tested.exit() == Exit::Pass;
     if is_good {
-        cx.ui.pass(&tested.verdict)
+        cx.ui.pass(&tested.verdict);
     } else {
-        cx.ui.fail(&tested.verdict)
+        cx.ui.fail(&tested.verdict);
     }
     for doubt in &tested.doubts {
         cx.ui.warn(doubt);
@@ -121,6 +124,13 @@ pub fn tell(tested: &Tested, cx: &Context<'_>) {
     }
     if !tested.times.is_empty() {
         cx.ui.data(table(tested));
+    }
+    if !tested.times.is_empty() && tested.worth < tested.n_ok {
+        cx.ui.data(format!(
+            "worth       {} independent jobs: one waits for those before it, so the intervals of latency \
+             and queue are wider than they look",
+            tested.worth
+        ));
     }
     if let Some(rate) = tested.ok_per_hour {
         cx.ui.data(format!("throughput  {rate:.0} jobs an hour"));
