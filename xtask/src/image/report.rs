@@ -121,10 +121,24 @@ fn makes_a_layer(made_by: &str) -> bool {
         || !made_by.contains("#(nop)") && made_by.starts_with("/bin/sh")
 }
 
-/// Without the shell that only seems to run it, and not longer than a line.
+/// Without the shell that only seems to run it, without the arguments of a build and the digests of
+/// what was copied, and not longer than a line.
 fn short(made_by: &str) -> String {
-    let step = made_by.split("#(nop)").nth(1).unwrap_or(made_by).trim();
-    let words: Vec<&str> = step.split_whitespace().collect();
+    let step = made_by.split("#(nop)").nth(1).unwrap_or(made_by);
+    let step = if step.starts_with('|') {
+        step.split_once("/bin/sh -c").map_or(step, |(_, command)| command)
+    } else {
+        step
+    };
+    let mut words: Vec<&str> = step.split_whitespace().collect();
+    for word in &mut words {
+        for kind in ["dir:", "file:"] {
+            // The engine writes `--chown=1:1dir:<digest>` in one word.
+            if let Some(start) = word.find(kind) {
+                *word = &word[..start + kind.len() - 1];
+            }
+        }
+    }
     let text = words.join(" ");
     if text.chars().count() <= 72 {
         return text;

@@ -179,6 +179,7 @@ impl Work<'_> {
         let known_layers = engine.known_layers().await.map_err(EngineError::told)?;
         let mut strata = Vec::new();
         let (mut top, stratum) = base::ensure(&base, &programs.needed, place, stop).await?;
+        let base = base_words(&base, &top);
         let mut top_name = stratum.image.clone();
         strata.push(stratum);
         self.did("base");
@@ -217,7 +218,7 @@ impl Work<'_> {
             variant: self.args.variant,
             tag,
             image: candidate.id.clone(),
-            base: base_words(&base, &top),
+            base,
             engine: format!("{} at {}", engine.version(), engine.host()),
             layers: report::layers(&candidate.layers, &history, &known_layers, &strata),
             bytes: candidate.bytes,

@@ -2,24 +2,27 @@
 //! engine over a Unix socket that says what it is told to say.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use fetch::Digest;
-use futures::stream;
+use futures::{FutureExt, stream};
 use serde_json::json;
 use tokio::net::UnixListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::commands::Context;
 use crate::exit::{Exit, Failure};
 use crate::image::engine::{Build, Engine, EngineError, Inspected};
 use crate::image::layer::{Entry, Layer};
 use crate::image::pieces::Piece;
+use crate::image::session::Session;
 use crate::image::strata::{Assembly, Wanted, assemble};
 use crate::paths::Paths;
 use crate::ui::{Output, Ui};
@@ -43,6 +46,8 @@ struct Mock {
     sent: Mutex<HashMap<&'static str, usize>>,
     /// Images that are there once something was built.
     built: Mutex<bool>,
+    /// What was to be removed.
+    removed: Mutex<Vec<String>>,
 }
 
 async fn answer(answer: &Answer) -> Response {
@@ -88,10 +93,19 @@ async fn inspect(State(mock): State<Arc<Mock>>, Path(_): Path<String>) -> Respon
     (StatusCode::NOT_FOUND, json!({"message": "no such image"}).to_string()).into_response()
 }
 
+async fn removed(State(mock): State<Arc<Mock>>, uri: Uri) -> &'static str {
+    mock.removed.lock().expect("alone").push(uri.path().to_owned());
+    "[]"
+}
+
 /// A mock that answers to `/images/load`, and a client of it.
 async fn mock(folder: &tempfile::TempDir, load_answer: Answer) -> (Engine, Arc<Mock>) {
-    let mock =
-        Arc::new(Mock { load: load_answer, sent: Mutex::default(), built: Mutex::default() });
+    let mock = Arc::new(Mock {
+        load: load_answer,
+        sent: Mutex::default(),
+        built: Mutex::default(),
+        removed: Mutex::default(),
+    });
     let version = async || json!({"Version": "0.0", "ApiVersion": "1.41"}).to_string();
     let router = Router::new()
         .route("/version", get(version))
@@ -100,6 +114,9 @@ async fn mock(folder: &tempfile::TempDir, load_answer: Answer) -> (Engine, Arc<M
         .route("/images/{name}/json", get(inspect))
         .route("/images/{name}/history", get(async || "[]"))
         .route("/build", post(build))
+        .route("/containers/json", get(async || r#"[{"Id": "left"}]"#))
+        .route("/containers/{id}", delete(removed))
+        .route("/images/{name}", delete(removed))
         .with_state(Arc::clone(&mock));
     let socket = folder.path().join("engine.sock");
     let listener = UnixListener::bind(&socket).expect("a socket");
@@ -206,4 +223,34 @@ async fn an_engine_that_wants_all_layers_is_sent_them() {
     let (made, sent) = assembled(Answer::Lines(FULL.to_owned())).await;
     let error = made.expect_err("full");
     assert!(error.contains("no space left on device") && !sent.contains_key("build"), "{error}");
+}
+
+#[tokio::test]
+async fn nothing_is_left_after_a_panic_an_error_and_an_interrupt() {
+    let ui = Ui::from_env(Output { quiet: true, ..Output::default() });
+    for ending in ["panic", "error", "interrupt", "success"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (engine, mock) = mock(&folder, Answer::Lines(GOOD.to_owned())).await;
+        let (session, stop) = (Session::new(), CancellationToken::new());
+        if ending == "interrupt" {
+            stop.cancel();
+        }
+        let work = async {
+            match ending {
+                "panic" => panic!("in the middle of it"),
+                "error" => Err(anyhow::anyhow!("in the middle of it")),
+                "interrupt" => std::future::pending().await,
+                _ => Ok(()),
+            }
+        };
+        let guarded = AssertUnwindSafe(session.guard(&engine, &ui, &stop, work)).catch_unwind();
+        let ended = guarded.await;
+        assert_eq!(ended.is_err(), ending == "panic", "a panic goes on");
+        if let Ok(result) = ended {
+            assert_eq!(result.is_ok(), ending == "success");
+        }
+        let removed = mock.removed.lock().expect("alone").clone();
+        let candidate = format!("/images/{}", session.candidate());
+        assert_eq!(removed, ["/containers/left".to_owned(), candidate], "{ending}");
+    }
 }

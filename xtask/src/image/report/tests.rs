@@ -60,7 +60,7 @@ fn layers_get_their_rows_their_strata_and_whether_they_were_there() {
         ("base", "mmdebstrap debian bookworm: ffmpeg tini", 400_000_000, true),
         ("models", "model minilm", 91_000_000, true),
         ("models", "model whisper", 77_700_000, false),
-        ("code", "COPY dir:8c in /", 24_000_000, false),
+        ("code", "COPY dir in /", 24_000_000, false),
     ];
     let expected = expected.map(|(a, b, c, d)| (a, b.to_owned(), c, d));
     assert_eq!(found, expected);
@@ -79,6 +79,13 @@ fn a_long_step_is_one_short_line() {
     let text = short(&format!("RUN  a &&\n b {}", "x".repeat(100)));
     assert!(text.starts_with("RUN a && b xxx") && text.ends_with('…'), "{text}");
     assert_eq!(text.chars().count(), 72);
+    for (made_by, expected) in [
+        ("/bin/sh -c #(nop) COPY --chown=1:1dir:75e6c6 in /data ", "COPY --chown=1:1dir in /data"),
+        ("|1 PACKAGES=a b /bin/sh -c apt-get update", "apt-get update"),
+        ("model minilm", "model minilm"),
+    ] {
+        assert_eq!(short(made_by), expected);
+    }
 }
 
 #[test]
