@@ -16,6 +16,7 @@ use crate::image::Variant;
 use crate::image::engine::Engine;
 use crate::image::report::Built;
 use crate::interrupt;
+use crate::invariants::Finding;
 
 /// What is rendered.
 const SCENARIOS: [&str; 2] = ["english", "vietnamese"];
@@ -126,10 +127,83 @@ fn load(cx: &Context<'_>) -> anyhow::Result<Tested> {
 
 /// The first thing that is wrong decides.
 fn exit(demo: &Demo) -> Exit {
-    let kept = |report: &Report| report.findings.iter().all(|finding| finding.broken.is_none());
     match &demo.image {
-        _ if !demo.videos.iter().all(kept) => Exit::Failed,
+        _ if !demo.videos.iter().all(|report| holds(&report.findings)) => Exit::Failed,
         Image::Failed { exit, .. } => *exit,
         _ => demo.load_test.exit(),
+    }
+}
+
+fn holds(findings: &[Finding]) -> bool {
+    findings.iter().all(|finding| finding.broken.is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paths::Paths;
+    use crate::ui::{Output, Ui};
+
+    /// A load test of one job that ended so.
+    fn tested(outcome: bench::Outcome) -> Tested {
+        let scenario = bench::Scenario {
+            name: "short".to_owned(),
+            title: String::new(),
+            payload: serde_json::Value::Null,
+        };
+        let mut run = bench::Run::new(scenario, bench::Plan::single(), "native", 0);
+        run.ending = bench::Ending::Complete;
+        run.samples = vec![bench::Sample {
+            job: 0,
+            planned_us: 0,
+            sent_us: 0,
+            accepted_us: None,
+            started_us: None,
+            finished_us: 2_000_000,
+            stages: Vec::new(),
+            outcome,
+            extra: serde_json::Value::Null,
+        }];
+        Tested::new(&run, "runs/a".as_ref(), "runs/a/report.md".into())
+    }
+
+    fn demo(image: Image, outcome: bench::Outcome) -> Demo {
+        Demo { took_s: 1.0, videos: Vec::new(), image, load_test: tested(outcome) }
+    }
+
+    #[test]
+    fn what_is_left_out_is_no_failure_and_what_failed_is() {
+        let left_out = || Image::LeftOut("no engine".to_owned());
+        let failed = || Image::Failed { reason: "smoke test".to_owned(), exit: Exit::Environment };
+        let wrong = || bench::Outcome::Failed("no_clips".to_owned());
+        for (image, outcome, expected) in [
+            (left_out(), bench::Outcome::Ok, Exit::Pass),
+            (left_out(), wrong(), Exit::Failed),
+            (failed(), bench::Outcome::Ok, Exit::Environment),
+            (failed(), wrong(), Exit::Environment),
+        ] {
+            assert_eq!(exit(&demo(image, outcome)), expected);
+        }
+        let broken = Finding { invariant: "no frame is black", broken: Some("2 are".to_owned()) };
+        assert!(!holds(&[broken]) && holds(&[]));
+    }
+
+    #[test]
+    fn the_end_says_what_is_where_and_what_was_left_out() {
+        let ui = Ui::from_env(Output { quiet: true, ..Output::default() });
+        let cx = Context { ui: &ui, paths: Paths::from_env().expect("a checkout") };
+        let image = Image::LeftOut("no engine answers".to_owned());
+        let table = tell::table(&demo(image, bench::Outcome::Ok), &cx).to_string();
+        let rows: Vec<String> =
+            table.lines().map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        let expected = [
+            "what how it went where",
+            "image left out: no engine answers none",
+            "load test 1 of 1 jobs runs/a/report.md",
+            "latency, p50 unknown (n = 1; needs 6)",
+            "latency, p95 unknown (n = 1; needs 72)",
+            "latency, p99 > 2.00 s (n = 1; needs 368)",
+        ];
+        assert_eq!(rows, expected);
     }
 }

@@ -11,7 +11,8 @@ pub fn tell(demo: &Demo, cx: &Context<'_>) {
     cx.ui.data(next_steps(demo.took_s));
 }
 
-fn table(demo: &Demo, cx: &Context<'_>) -> Table {
+/// What came out, and where it is.
+pub fn table(demo: &Demo, cx: &Context<'_>) -> Table {
     let mut table = Table::new(["what", "how it went", "where"]);
     for report in &demo.videos {
         let path = report.video.as_ref().map(|video| cx.paths.shown(video).display().to_string());
