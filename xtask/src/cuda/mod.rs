@@ -119,6 +119,9 @@ pub async fn build_pipeline(
     command.current_dir(&cx.paths.root).envs(toolkit.env(cap));
     command.args(["build", "--locked", "--release", "--package", "pipeline", "--bins"]);
     command.args(["--features", "cuda", "--target-dir"]).arg(&target);
+    if !target.exists() {
+        cx.ui.say("the first build takes 40 CPU minutes, most of them for whisper.cpp's kernels");
+    }
     let title = format!("building the pipeline for cards of {cap} with CUDA {}", toolkit.version);
     services::compile(cx, command, &title, stop).await?;
     let folder = target.join("release");
