@@ -23,6 +23,7 @@ fn samples(n_jobs: u64) -> Vec<Sample> {
                 accepted_us: Some(planned_us + 900),
                 started_us: Some(planned_us + 1_000),
                 finished_us: planned_us + 7_000_000 + spread,
+                observed_us: None,
                 stages: stages.collect(),
                 outcome: Outcome::Ok,
                 extra: serde_json::Value::Null,

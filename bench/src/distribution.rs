@@ -1,6 +1,6 @@
 use hdrhistogram::Histogram;
 
-use crate::Estimate;
+use crate::{Estimate, dependence};
 
 /// Longest time that is told apart from longer ones.
 const LONGEST_US: u64 = 24 * 60 * 60 * 1_000_000;
@@ -16,6 +16,8 @@ pub struct Distribution {
     min_us: u64,
     max_us: u64,
     sum_us: u128,
+    /// So many independent times say as much. None: all of them are independent.
+    worth: Option<u64>,
 }
 
 impl Default for Distribution {
@@ -23,7 +25,7 @@ impl Default for Distribution {
         #[expect(clippy::expect_used, reason = "the bounds are constants, and a test makes one")]
         let histogram =
             Histogram::new_with_bounds(1, LONGEST_US, DIGITS).expect("the bounds are sound");
-        Self { histogram, min_us: u64::MAX, max_us: 0, sum_us: 0 }
+        Self { histogram, min_us: u64::MAX, max_us: 0, sum_us: 0, worth: None }
     }
 }
 
@@ -36,8 +38,19 @@ impl Distribution {
         self.sum_us += u128::from(us);
     }
 
-    /// Adds everything of `other`.
+    /// The times of jobs in the order in which they were sent. Jobs that wait for one another are not
+    /// independent, so they may be worth fewer than they are.
+    pub fn of_series(times: &[u64]) -> Self {
+        let worth = dependence::worth(times);
+        let mut distribution: Self = times.iter().copied().collect();
+        distribution.worth = (worth < times.len() as u64).then_some(worth);
+        distribution
+    }
+
+    /// Adds everything of `other`, which has nothing to do with what is here.
     pub fn merge(&mut self, other: &Self) {
+        let is_dependent = self.worth.is_some() || other.worth.is_some();
+        self.worth = is_dependent.then(|| self.worth() + other.worth());
         // Cannot fail: all of them have the same bounds.
         let merged = self.histogram.add(&other.histogram);
         debug_assert!(merged.is_ok(), "{merged:?}");
@@ -49,6 +62,11 @@ impl Distribution {
     /// How many times were added.
     pub fn n(&self) -> u64 {
         self.histogram.len()
+    }
+
+    /// How many independent times say as much as these.
+    pub fn worth(&self) -> u64 {
+        self.worth.unwrap_or(self.n())
     }
 
     /// The smallest, exact. None of an empty distribution.
@@ -71,9 +89,18 @@ impl Distribution {
         &self.histogram
     }
 
-    /// What is known about quantile `q`, between 0 and 1.
+    /// What is known about quantile `q`, between 0 and 1, given what the times are worth.
     pub fn quantile(&self, q: f64) -> Estimate {
-        Estimate::of(q, self.n(), |rank| self.at_rank(rank))
+        let n = self.n();
+        Estimate::of_dependent(q, n, self.worth().clamp(n.min(1), n), |rank| self.at_rank(rank))
+    }
+
+    /// Quantile `q` of the sample itself, where there would be enough times if they were independent.
+    pub fn seen(&self, q: f64) -> Option<u64> {
+        match Estimate::of(q, self.n(), |rank| self.at_rank(rank)) {
+            Estimate::Carried { value, .. } => Some(value),
+            Estimate::Bounded { .. } => None,
+        }
     }
 
     /// Every time, ascending, each within 0.1 %: what was seen, and no estimate of anything.
@@ -104,6 +131,7 @@ impl Distribution {
 impl PartialEq for Distribution {
     fn eq(&self, other: &Self) -> bool {
         self.histogram == other.histogram
+            && self.worth() == other.worth()
             && (self.min_us, self.max_us, self.sum_us) == (other.min_us, other.max_us, other.sum_us)
     }
 }
@@ -150,6 +178,22 @@ mod tests {
             panic!("80 values do not carry p99: {:?}", eighty.quantile(0.99));
         };
         assert!((76_000..=78_100).contains(&low), "{low}");
+    }
+
+    #[test]
+    fn a_rising_series_is_worth_less_than_it_has() {
+        let rising: Vec<u64> = (1..=80).map(|n| n * 100_000).collect();
+        let series = Distribution::of_series(&rising);
+        assert_eq!(series.n(), 80);
+        assert!(series.worth() < 10, "{}", series.worth());
+        let p95 = series.quantile(0.95);
+        assert!(matches!(p95, Estimate::Bounded { needs: 72, .. }), "{p95:?}");
+        assert!(series.seen(0.95).is_some_and(|us| us.abs_diff(7_600_000) <= 7_600));
+        assert_eq!(series.seen(0.99), None, "80 do not carry it however independent they are");
+
+        let mut both = series.clone();
+        both.merge(&(1..=20).map(|n| n * 1000).collect());
+        assert_eq!((both.n(), both.worth()), (100, series.worth() + 20));
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub mod text;
 mod usage;
 mod validity;
 
-pub use comparison::{Comparison, worth};
+pub use comparison::Comparison;
 pub use distribution::Distribution;
 pub use ending::Ending;
 pub use hdr_log::hdr_log;

@@ -119,6 +119,7 @@ fn sample(job: u64, planned_us: u64, sent_us: u64, driven: Driven, returned_us: 
         accepted_us: driven.accepted_us,
         started_us: driven.started_us,
         finished_us: driven.finished_us.unwrap_or(returned_us),
+        observed_us: Some(returned_us),
         stages: driven.stages,
         outcome: driven.outcome,
         extra: driven.extra,

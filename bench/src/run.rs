@@ -154,6 +154,7 @@ mod tests {
                     accepted_us: known[0].then_some(instants[2]),
                     started_us: known[1].then_some(instants[3]),
                     finished_us: instants[4],
+                    observed_us: None,
                     stages: vec![span(&text, instants[3], instants[4])],
                     outcome,
                     extra: serde_json::json!({ "text": text }),

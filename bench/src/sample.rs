@@ -15,6 +15,9 @@ pub struct Sample {
     pub started_us: Option<u64>,
     /// When it ended.
     pub finished_us: u64,
+    /// When the driver saw that it had ended: later than it did, by as much as it looks seldom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_us: Option<u64>,
     /// What was done when; stages may overlap.
     pub stages: Vec<StageSpan>,
     /// How it ended.
@@ -47,6 +50,10 @@ pub enum Outcome {
     Cancelled,
 }
 
+/// How far two clocks that were brought together may be apart: the time of an exchange, and their drift
+/// during a job.
+const CLOCKS_US: u64 = 100_000;
+
 impl Sample {
     /// From the planned instant to the end.
     pub const fn latency_us(&self) -> u64 {
@@ -73,6 +80,13 @@ impl Sample {
         if let Some([(first, early), (second, late)]) = crossed {
             return Some(format!("{first} at {early} us is after {second} at {late} us"));
         }
+        if let Some(observed) = self.observed_us.filter(|seen| seen + CLOCKS_US < self.finished_us)
+        {
+            let finished = self.finished_us;
+            return Some(format!(
+                "seen to have ended at {observed} us, before finished at {finished} us"
+            ));
+        }
         let backwards = self.stages.iter().find(|stage| stage.start_us > stage.end_us)?;
         Some(format!("stage {} ends before it starts", backwards.name))
     }
@@ -91,6 +105,7 @@ pub(crate) mod tests {
             accepted_us: None,
             started_us: None,
             finished_us,
+            observed_us: None,
             stages: Vec::new(),
             outcome: Outcome::Ok,
             extra: serde_json::Value::Null,
@@ -107,6 +122,10 @@ pub(crate) mod tests {
         assert_eq!(late.disorder().as_deref(), Some("started at 50 us is after finished at 40 us"));
         let early = Sample { planned_us: 10, accepted_us: Some(5), ..sample(0, 40) };
         assert_eq!(early.disorder().as_deref(), Some("planned at 10 us is after sent at 0 us"));
+        let future = Sample { observed_us: Some(300_000), ..sample(0, 400_001) };
+        let said = "seen to have ended at 300000 us, before finished at 400001 us";
+        assert_eq!(future.disorder().as_deref(), Some(said));
+        assert_eq!(Sample { observed_us: Some(40), ..sample(0, 90_000) }.disorder(), None);
         let stage = Sample { stages: vec![span("render", 9, 8)], ..sample(0, 40) };
         assert_eq!(stage.disorder().as_deref(), Some("stage render ends before it starts"));
         assert_eq!(sample(0, 40).disorder(), None);

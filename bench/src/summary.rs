@@ -46,36 +46,33 @@ impl Summary {
     /// Sums up samples, in any order.
     pub fn of(samples: &[Sample]) -> Self {
         let mut summary = Self { span_us: span_us(samples), ..Self::default() };
-        let mut stages: BTreeMap<&str, Stage> = BTreeMap::new();
-        for sample in samples {
+        // What the jobs are worth is seen in the order in which they were sent.
+        let mut in_turn: Vec<&Sample> = samples.iter().collect();
+        in_turn.sort_by_key(|sample| (sample.sent_us, sample.job));
+        let mut series = Series::default();
+        for sample in in_turn {
             match &sample.outcome {
                 Outcome::Ok => {
-                    summary.add(sample);
-                    for span in &sample.stages {
-                        let stage = stages.entry(&span.name).or_default();
-                        stage.duration.add(span.end_us.saturating_sub(span.start_us));
-                        stage.starts_us += u128::from(span.start_us.saturating_sub(sample.sent_us));
-                    }
+                    summary.count(sample);
+                    series.add(sample);
                 }
                 Outcome::Failed(code) => *summary.failed.entry(code.clone()).or_default() += 1,
                 Outcome::Cancelled => summary.n_cancelled += 1,
             }
         }
-        summary.stages = in_order(stages);
+        summary.latency = Distribution::of_series(&series.latency);
+        summary.service = Distribution::of_series(&series.service);
+        summary.lag = Distribution::of_series(&series.lag);
+        summary.submit = Distribution::of_series(&series.submit);
+        summary.queue = Distribution::of_series(&series.queue);
+        summary.rest = Distribution::of_series(&series.rest);
+        summary.stages = in_order(series.stages);
         summary
     }
 
-    fn add(&mut self, sample: &Sample) {
+    fn count(&mut self, sample: &Sample) {
         let parts = Parts::of(sample);
         self.n_ok += 1;
-        self.latency.add(sample.latency_us());
-        if let Some(started) = sample.started_us {
-            self.service.add(sample.finished_us.saturating_sub(started));
-        }
-        self.lag.add(parts.lag_us);
-        self.submit.add(parts.submit_us);
-        self.queue.add(parts.queue_us);
-        self.rest.add(parts.rest_us);
         self.parts = self.parts + parts;
         self.closure_error = self.closure_error.max(parts.closure_error(sample));
     }
@@ -91,20 +88,51 @@ impl Summary {
     }
 }
 
+/// The times of the jobs that ended well, in the order in which they were sent.
+#[derive(Default)]
+struct Series<'a> {
+    latency: Vec<u64>,
+    service: Vec<u64>,
+    lag: Vec<u64>,
+    submit: Vec<u64>,
+    queue: Vec<u64>,
+    rest: Vec<u64>,
+    stages: BTreeMap<&'a str, Stage>,
+}
+
 #[derive(Default)]
 struct Stage {
-    duration: Distribution,
+    durations: Vec<u64>,
     /// Starts after the job was sent, added up.
     starts_us: u128,
 }
 
+impl<'a> Series<'a> {
+    fn add(&mut self, sample: &'a Sample) {
+        let parts = Parts::of(sample);
+        self.latency.push(sample.latency_us());
+        let service = sample.started_us.map(|start| sample.finished_us.saturating_sub(start));
+        self.service.extend(service);
+        self.lag.push(parts.lag_us);
+        self.submit.push(parts.submit_us);
+        self.queue.push(parts.queue_us);
+        self.rest.push(parts.rest_us);
+        for span in &sample.stages {
+            let stage = self.stages.entry(&span.name).or_default();
+            stage.durations.push(span.end_us.saturating_sub(span.start_us));
+            stage.starts_us += u128::from(span.start_us.saturating_sub(sample.sent_us));
+        }
+    }
+}
+
 fn in_order(stages: BTreeMap<&str, Stage>) -> Vec<StageSummary> {
     let mut stages: Vec<(&str, Stage)> = stages.into_iter().collect();
-    stages.sort_by_key(|(_, stage)| stage.starts_us / u128::from(stage.duration.n().max(1)));
-    stages
-        .into_iter()
-        .map(|(name, stage)| StageSummary { name: name.to_owned(), duration: stage.duration })
-        .collect()
+    stages.sort_by_key(|(_, stage)| stage.starts_us / (stage.durations.len().max(1) as u128));
+    let summary = |(name, stage): (&str, Stage)| StageSummary {
+        name: name.to_owned(),
+        duration: Distribution::of_series(&stage.durations),
+    };
+    stages.into_iter().map(summary).collect()
 }
 
 fn span_us(samples: &[Sample]) -> u64 {

@@ -28,6 +28,13 @@ impl RunFolder {
     pub fn create(out: Option<&Path>, paths: &Paths, scenario: &str) -> anyhow::Result<Self> {
         if let Some(out) = out {
             fs_err::create_dir_all(out)?;
+            // The report of another run would be taken for that of this one.
+            for name in bench::report::NAMES {
+                match fs_err::remove_file(out.join(name)) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+                    _ => {}
+                }
+            }
             return Ok(Self { path: out.to_owned() });
         }
         let runs = runs(paths);
@@ -153,6 +160,9 @@ mod tests {
         };
         let run = Run::new(scenario, bench::Plan::single(), "native", 0);
         record.save(&run).expect("saved");
+        fs_err::write(out.join("latency.svg"), "of another run").expect("written");
+        let record = RunFolder::create(Some(&out), &paths, "short").expect("the same folder");
+        assert!(!out.join("latency.svg").exists(), "another run's picture is gone");
         let report = record.report(&run).expect("written");
         assert!(
             fs_err::read_to_string(report).expect("Markdown").starts_with("# Load test: short")

@@ -43,7 +43,7 @@ pub(super) fn metrics(before: Arm<'_>, after: Arm<'_>) -> Vec<Metric> {
 }
 
 /// How many independent jobs say as much about the latency as those of `run` that ended well.
-pub fn worth(run: &Run) -> u64 {
+pub(crate) fn worth(run: &Run) -> u64 {
     let latencies: Vec<u64> = well(run).iter().map(|job| job.latency_us()).collect();
     dependence::worth(&latencies)
 }

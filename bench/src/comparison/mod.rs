@@ -19,7 +19,7 @@ pub use self::differences::Difference;
 pub use self::interval::Ratio;
 pub use self::markdown::{PAGE, files, markdown};
 pub use self::metric::{Better, Level, Metric, Section, Unit, Word};
-pub use self::metrics::worth;
+pub(crate) use self::metrics::worth;
 pub use self::warnings::{Side, Warning};
 use crate::{Doubt, Run, Summary};
 

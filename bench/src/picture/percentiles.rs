@@ -14,7 +14,7 @@ pub fn percentiles(run: &Run) -> String {
         colour: FIRST,
         shape: Shape::Round,
         times: &latency,
-        worth: latency.n(),
+        worth: latency.worth(),
     }];
     if differs(&latency, &service) {
         curves.push(Curve {
@@ -22,7 +22,7 @@ pub fn percentiles(run: &Run) -> String {
             colour: SECOND,
             shape: Shape::Square,
             times: &service,
-            worth: service.n(),
+            worth: service.worth(),
         });
     }
     let said = curves.iter().map(|curve| format!("{}: {}.", curve.name, described(curve.times)));

@@ -67,6 +67,7 @@ pub(crate) fn run(shape: Shape) -> Run {
             accepted_us: Some(accepted),
             started_us: Some(started),
             finished_us,
+            observed_us: None,
             stages,
             outcome,
             extra: serde_json::Value::Null,

@@ -100,7 +100,9 @@ fn a_picture_without_anything_to_show_says_so() {
 fn what_the_sample_does_not_carry_is_named_as_such() {
     let has = |run: &Run, text: &str| words(&percentiles(run)).iter().any(|word| word == text);
     let run = sample_runs::run(Shape::default());
-    assert!(has(&run, "not carried by n = 80") && has(&run, "service time, from started (n = 80)"));
+    let not_carried =
+        |run: &Run| words(&percentiles(run)).iter().any(|w| w.contains("not carried by"));
+    assert!(not_carried(&run) && has(&run, "service time, from started (n = 80)"));
     let long = Shape { jobs: 4000, workers: 1, at_once: 1, ..Shape::default() };
     let run = sample_runs::run(long);
     assert!(!words(&percentiles(&run)).iter().any(|word| word.contains("carried by")));
@@ -117,17 +119,20 @@ fn the_values_are_those_of_the_summary() {
     let summary = crate::Summary::of(&run.samples);
     let value = |times: &crate::Distribution, q: f64| match times.quantile(q) {
         crate::Estimate::Carried { value, .. } => crate::text::duration(value),
-        crate::Estimate::Bounded { .. } => panic!("80 jobs carry {q}"),
+        // Jobs wait for one another: they are worth less than 80.
+        crate::Estimate::Bounded { low, .. } => {
+            format!("> {}", crate::text::duration(low.expect("a lower bound")))
+        }
     };
-    for q in [0.5, 0.9, 0.95] {
+    for q in [0.5, 0.95, 0.99] {
         let expected = value(&summary.latency, q);
         assert!(words(&percentiles(&run)).contains(&expected), "{expected}");
     }
     let render = summary.stages.iter().find(|stage| stage.name == "render").expect("it ran");
     let words = words(&stages(&run));
     let row = words.iter().position(|word| word == "render").expect("its row");
-    let p95 = value(&render.duration, 0.95);
-    assert!(words[row..row + 5].contains(&p95), "{p95}: {:?}", &words[row..row + 5]);
+    let p50 = value(&render.duration, 0.5);
+    assert!(words[row..row + 5].contains(&p50), "{p50}: {:?}", &words[row..row + 5]);
 }
 
 #[test]

@@ -9,15 +9,15 @@ use crate::{Doubt, Ending, Run, Summary, hdr_log, picture, text};
 /// Name of the Markdown in the folder of a run.
 pub const REPORT: &str = "report.md";
 
+/// Every name that [`files`] may give.
+pub const NAMES: [&str; 5] = [REPORT, "timeline.svg", "times.hlog", "latency.svg", "stages.svg"];
+
 /// Every file of the report of `run`: its name, and what stands in it.
 pub fn files(run: &Run) -> Vec<(&'static str, String)> {
     let summary = Summary::of(&run.samples);
-    let mut files = vec![
-        (REPORT, markdown(run)),
-        ("timeline.svg", picture::timeline(run)),
-        ("times.hlog", hdr_log(run, &summary)),
-    ];
+    let mut files = vec![(REPORT, markdown(run)), ("timeline.svg", picture::timeline(run))];
     if has_times(run, &summary) {
+        files.push(("times.hlog", hdr_log(run, &summary)));
         files.push(("latency.svg", picture::percentiles(run)));
         files.push(("stages.svg", picture::stages(run)));
     }
@@ -43,7 +43,7 @@ pub fn markdown(run: &Run) -> String {
     ];
     sections.extend(sections::warnings(run, &summary, &doubts));
     if has_times(run, &summary) {
-        sections.push(sections::latency(run, &summary));
+        sections.push(sections::latency(&summary));
         sections.push(sections::parts(&summary));
         sections.push(sections::stages(&summary));
     }

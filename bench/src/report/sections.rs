@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::markdown::table;
 use crate::text::{duration, estimate};
-use crate::{Distribution, Doubt, Ending, Plan, Run, Summary, Usage, comparison};
+use crate::{Distribution, Doubt, Ending, Plan, Run, Summary, Usage};
 
 /// The percentiles of every table.
 const QUANTILES: [f64; 3] = [0.5, 0.95, 0.99];
@@ -52,7 +52,7 @@ pub fn warnings(run: &Run, summary: &Summary, doubts: &[Doubt]) -> Option<String
 }
 
 /// Latency, service time and queue wait.
-pub fn latency(run: &Run, summary: &Summary) -> String {
+pub fn latency(summary: &Summary) -> String {
     let rows = [
         ("latency (planned to finished)", &summary.latency),
         ("queue wait (accepted to started)", &summary.queue),
@@ -63,21 +63,12 @@ pub fn latency(run: &Run, summary: &Summary) -> String {
     let throughput = summary
         .ok_per_hour()
         .map_or_else(String::new, |rate| format!("Throughput: {rate:.0} jobs an hour.\n\n"));
-    let worth = comparison::worth(run);
-    let dependence = if worth < summary.n_ok {
-        format!(
-            "**Jobs of this run depend on each other**: one waits for those before it, so {} latencies say \
-             about as much as {worth} independent ones, and the true intervals are wider. Runs made in \
-             turn would narrow them.\n\n",
-            summary.n_ok
-        )
-    } else {
-        String::new()
-    };
     format!(
-        "## Latency\n\n{}\n\n![Latency by percentile, with 95 % intervals](latency.svg)\n\n{throughput}{dependence}\
+        "## Latency\n\n{}\n\n![Latency by percentile, with 95 % intervals](latency.svg)\n\n{throughput}\
          In brackets: the 95 % interval of the true percentile, from order statistics, without any \
-         assumption on the distribution but that jobs are independent. A percentile that the sample does not carry is a bound, with the number of jobs \
+         assumption on the distribution. Jobs that wait for one another are not independent: 80 of them \
+         may be *worth* 10, and the interval is that of 10; what the jobs themselves show is then told \
+         as *seen*. A percentile that the sample does not carry is a bound, with the number of jobs \
          that would carry it. Values are of an HDR histogram with three digits.",
         table(["time", "n", "p50", "p95", "p99", "least", "mean", "most"], rows)
     )

@@ -160,6 +160,7 @@ mod tests {
             accepted_us: None,
             started_us: None,
             finished_us: 2_000_000,
+            observed_us: None,
             stages: Vec::new(),
             outcome,
             extra: serde_json::Value::Null,
@@ -199,7 +200,7 @@ mod tests {
         let expected = [
             "what how it went where",
             "image left out: no engine answers none",
-            "load test 1 of 1 jobs runs/a/report.md",
+            "load test VALID: 1 of 1 jobs runs/a/report.md",
             "latency, p50 unknown (n = 1; needs 6)",
             "latency, p95 unknown (n = 1; needs 72)",
             "latency, p99 > 2.00 s (n = 1; needs 368)",

@@ -15,7 +15,7 @@ use crate::services::{
 use crate::setup::{self, Goal};
 
 /// How the measured program is set up.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct Flags {
     /// The pipeline's set of settings: `baseline` or `optimized`
     #[arg(long, default_value = "optimized")]
@@ -47,6 +47,11 @@ impl Default for Flags {
 }
 
 impl Flags {
+    /// Whether one of them says something.
+    pub fn is_used(&self) -> bool {
+        *self != Self::default()
+    }
+
     /// What can be known to be wrong before minutes of building.
     ///
     /// # Errors

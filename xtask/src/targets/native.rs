@@ -3,6 +3,7 @@
 mod skew;
 mod target;
 
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,14 +16,14 @@ use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 use url::Url;
 
-use crate::exit::Failure;
-
 pub use self::target::NativeTarget;
 
 /// How often the status is asked for.
 const POLL: Duration = Duration::from_millis(50);
 /// Time for one answer; a video is downloaded without this limit.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of an error document that are kept.
+const MOST_SAID: usize = 8 * 1024;
 
 /// A client of one service.
 #[derive(Clone, Debug)]
@@ -30,6 +31,27 @@ pub struct NativeClient {
     http: reqwest::Client,
     base: Url,
     poll: Duration,
+    token: Option<Token>,
+}
+
+/// A secret that is in no message.
+#[derive(Clone)]
+struct Token(String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[token]")
+    }
+}
+
+/// An answer that is no success.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// Its status.
+    pub status: StatusCode,
+    /// The URL, the status, and what the service says.
+    pub message: String,
 }
 
 impl NativeClient {
@@ -51,7 +73,8 @@ impl NativeClient {
         let mut bearer = HeaderValue::from_str(&format!("Bearer {token}"))
             .context("the token cannot stand in a header")?;
         bearer.set_sensitive(true);
-        Self::with_headers(base, HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
+        let client = Self::with_headers(base, HeaderMap::from_iter([(AUTHORIZATION, bearer)]))?;
+        Ok(Self { token: Some(Token(token.to_owned())), ..client })
     }
 
     fn with_headers(base: Url, headers: HeaderMap) -> anyhow::Result<Self> {
@@ -60,7 +83,7 @@ impl NativeClient {
         if is_loopback(&base) {
             http = http.no_proxy(); // no proxy leads to this machine
         }
-        Ok(Self { http: http.build()?, base, poll: POLL })
+        Ok(Self { http: http.build()?, base, poll: POLL, token: None })
     }
 
     /// The same, but it asks for a status only as often as `poll` says.
@@ -70,15 +93,25 @@ impl NativeClient {
         self
     }
 
+    /// How often it asks.
+    pub const fn poll(&self) -> Duration {
+        self.poll
+    }
+
     /// Whether the service can work on jobs now. A service without such a route can.
     ///
     /// # Errors
     ///
-    /// It cannot be reached.
+    /// It cannot be reached, or will not answer us: a token is wrong.
     pub async fn is_ready(&self) -> anyhow::Result<bool> {
         let request = self.http.get(self.url("/readyz")?).timeout(ANSWER_TIMEOUT);
-        let status = request.send().await?.status();
-        Ok(status.is_success() || status == StatusCode::NOT_FOUND)
+        let response = request.send().await?;
+        match response.status() {
+            StatusCode::NOT_FOUND => Ok(true),
+            StatusCode::TOO_MANY_REQUESTS => Ok(false),
+            status if status.is_client_error() => self.accepted(response).await.map(|_| true),
+            status => Ok(status.is_success()),
+        }
     }
 
     /// Submits a job: a [`protocol::JobSpec`], or a document of the user's own.
@@ -88,7 +121,7 @@ impl NativeClient {
     /// The service is away, or refuses: then each wrong field is named.
     pub async fn submit(&self, body: &impl Serialize) -> anyhow::Result<Accepted> {
         let request = self.http.post(self.url("/api/v1/jobs")?).json(body).timeout(ANSWER_TIMEOUT);
-        Ok(accepted(request.send().await?).await?.json().await?)
+        Ok(self.accepted(request.send().await?).await?.json().await?)
     }
 
     /// The job of that name.
@@ -107,8 +140,7 @@ impl NativeClient {
         seen: impl Fn(&JobStatus),
     ) -> anyhow::Result<JobStatus> {
         loop {
-            let request = self.http.get(self.url(&job.status_url)?).timeout(ANSWER_TIMEOUT);
-            let status: JobStatus = accepted(request.send().await?).await?.json().await?;
+            let status = self.status(job).await?;
             seen(&status);
             if status.state.is_final() {
                 return Ok(status);
@@ -122,10 +154,9 @@ impl NativeClient {
     /// # Errors
     ///
     /// The service is away or does not know the job.
-    #[cfg(test)]
     pub async fn status(&self, job: &Accepted) -> anyhow::Result<JobStatus> {
         let request = self.http.get(self.url(&job.status_url)?).timeout(ANSWER_TIMEOUT);
-        Ok(accepted(request.send().await?).await?.json().await?)
+        Ok(self.accepted(request.send().await?).await?.json().await?)
     }
 
     /// Cancels a job that is of no interest any more.
@@ -135,7 +166,7 @@ impl NativeClient {
     /// The service is away, or the job has ended.
     pub async fn cancel(&self, job: &Accepted) -> anyhow::Result<()> {
         let request = self.http.delete(self.url(&job.status_url)?).timeout(ANSWER_TIMEOUT);
-        accepted(request.send().await?).await.map(drop)
+        self.accepted(request.send().await?).await.map(drop)
     }
 
     /// Downloads a file of a job to `target`. False: the job has no such file.
@@ -154,7 +185,7 @@ impl NativeClient {
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(false);
         }
-        let mut body = accepted(response).await?.bytes_stream();
+        let mut body = self.accepted(response).await?.bytes_stream();
         let mut file = fs_err::tokio::File::create(target).await?;
         while let Some(chunk) = body.next().await {
             file.write_all(&chunk?).await?;
@@ -170,7 +201,31 @@ impl NativeClient {
     /// The service is away.
     pub async fn job_counts(&self) -> anyhow::Result<Vec<(String, u64)>> {
         let request = self.http.get(self.url("/metrics")?).timeout(ANSWER_TIMEOUT);
-        Ok(job_counts(&accepted(request.send().await?).await?.text().await?))
+        Ok(job_counts(&self.accepted(request.send().await?).await?.text().await?))
+    }
+
+    /// A refusal as an error that names what is wrong, without the token.
+    async fn accepted(&self, response: Response) -> anyhow::Result<Response> {
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let url = response.url().clone();
+        let body = beginning(response).await;
+        let mut message = match serde_json::from_str::<Problem>(&body) {
+            Ok(problem) => {
+                let fields = problem.errors.iter().map(|error| {
+                    let (field, expected) = (&error.field, &error.expected);
+                    format!("\n  {field}: expected {expected}, found {}", error.value)
+                });
+                format!("{url}: {status}: {}{}", problem.detail, fields.collect::<String>())
+            }
+            Err(_) => format!("{url}: {status}: {}", body.trim()),
+        };
+        if let Some(Token(token)) = &self.token {
+            message = message.replace(token.as_str(), "[token]");
+        }
+        Err(Refusal { status, message }.into())
     }
 
     fn url(&self, path: &str) -> anyhow::Result<Url> {
@@ -195,28 +250,16 @@ fn is_loopback(base: &Url) -> bool {
     }
 }
 
-/// A refusal as an error that names what is wrong.
-async fn accepted(response: Response) -> anyhow::Result<Response> {
-    let status = response.status();
-    if status.is_success() {
-        return Ok(response);
+/// The beginning of what a service says, as text: a page of megabytes is no message.
+async fn beginning(response: Response) -> String {
+    let mut body = response.bytes_stream();
+    let mut said = Vec::new();
+    while said.len() < MOST_SAID
+        && let Some(Ok(chunk)) = body.next().await
+    {
+        said.extend_from_slice(&chunk[..chunk.len().min(MOST_SAID - said.len())]);
     }
-    let url = response.url().clone();
-    let body = response.text().await.unwrap_or_default();
-    let message = match serde_json::from_str::<Problem>(&body) {
-        Ok(problem) => {
-            let fields = problem.errors.iter().map(|error| {
-                format!("\n  {}: expected {}, found {}", error.field, error.expected, error.value)
-            });
-            format!("{url}: {status}: {}{}", problem.detail, fields.collect::<String>())
-        }
-        Err(_) => format!("{url}: {status}: {}", body.trim()),
-    };
-    Err(if status == StatusCode::UNPROCESSABLE_ENTITY || status == StatusCode::BAD_REQUEST {
-        Failure::usage(message).into()
-    } else {
-        Failure::environment(message).into()
-    })
+    String::from_utf8_lossy(&said).into_owned()
 }
 
 /// `reelbench_jobs{state="succeeded"} 1`.

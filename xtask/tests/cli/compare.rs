@@ -83,6 +83,7 @@ fn sample(job: u64, usual_us: u64) -> Sample {
         accepted_us: Some(sent_us + 1_000),
         started_us: Some(started_us),
         finished_us,
+        observed_us: None,
         stages: vec![render],
         outcome: Outcome::Ok,
         extra: serde_json::Value::Null,

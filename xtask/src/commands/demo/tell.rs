@@ -22,7 +22,8 @@ pub fn table(demo: &Demo, cx: &Context<'_>) -> Table {
     let (went, place) = image(&demo.image);
     table.row(["image", &went, &place]);
     let tested = &demo.load_test;
-    let jobs = format!("{} of {} jobs", tested.n_ok, tested.n_ok + tested.n_failed);
+    let state = tested.verdict.split(':').next().unwrap_or_default();
+    let jobs = format!("{state}: {} of {} jobs", tested.n_ok, tested.planned);
     let report = cx.paths.shown(&tested.report).display().to_string();
     table.row(["load test", &jobs, &report]);
     if let Some(latency) = tested.times.first() {

@@ -13,12 +13,16 @@ use tokio_util::sync::CancellationToken;
 use crate::commands::Context;
 use crate::exit::Failure;
 use crate::machine;
+use crate::monitor::Monitor;
 use crate::record::RunFolder;
 use crate::targets::{NativeClient, NativeTarget};
 use crate::ui::Progress;
 
 /// Time for a service to load its models.
 const READY: Duration = Duration::from_secs(120);
+
+/// How the end of a service begins that takes no more jobs.
+const NO_MORE: &str = "it takes no more jobs: ";
 
 /// What is asked of a service.
 #[derive(Clone, Debug)]
@@ -31,6 +35,8 @@ pub struct Asked {
     pub target: String,
     /// What may explain the numbers, beside the machine.
     pub settings: Vec<(&'static str, Value)>,
+    /// The process whose use of the machine is looked at. None: it is not here.
+    pub pid: Option<u32>,
 }
 
 /// Waits until the service can work: the time for its models is no job's latency.
@@ -76,10 +82,11 @@ pub async fn drive(
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Run> {
+    let pid = asked.pid;
     let mut run = record(asked, cx).await;
     folder.save(&run)?;
     let mut samples = folder.samples()?;
-    let target = NativeTarget::new(client);
+    let (target, mut refusals) = NativeTarget::new(client);
     let unreached = Arc::clone(&target.unreached);
     let progress = cx.ui.progress(&format!("load `{}`", run.scenario.name));
     let mut live = Live::new(&run, progress);
@@ -89,6 +96,9 @@ pub async fn drive(
             () = stop.cancelled() => Ending::CutShort,
             () = unwritten.cancelled() => Ending::Unfinished,
             reason = died(&unreached) => Ending::TargetDied(reason),
+            Some(reason) = refusals.recv() => {
+                Ending::TargetDied(format!("{NO_MORE}{reason}"))
+            }
         };
         let _ = ended_early.set(ending);
     };
@@ -102,18 +112,30 @@ pub async fn drive(
         }
         live.add(sample, cx);
     };
+    // From here on times count, also those of the looks.
+    let monitor = pid.map(Monitor::start);
+    run.began_unix_us = unix_us();
     run.samples = bench::load(run.plan, run.scenario.clone(), Arc::new(target), early, keep).await;
+    if let Some(monitor) = monitor {
+        run.usage = monitor.stop().await;
+    }
     kept?;
     run.ending = ended_early.into_inner().unwrap_or(Ending::Complete);
     if let Some(weights) = run.samples.iter().find_map(weights) {
         run.environment.insert("weights".to_owned(), weights.into());
     }
-    Ok(run)
+    match (&run.ending, run.samples.iter().any(|sample| sample.outcome == Outcome::Ok)) {
+        // It never took one: that is no run, and most likely the user's body or token.
+        (Ending::TargetDied(reason), false) if reason.starts_with(NO_MORE) => {
+            let message = format!("the service refuses the job: {}", &reason[NO_MORE.len()..]);
+            Err(Failure::usage(message).with_hint("nothing more was sent").into())
+        }
+        _ => Ok(run),
+    }
 }
 
 async fn record(asked: Asked, cx: &Context<'_>) -> Run {
-    let began_us = jiff::Timestamp::now().as_microsecond().try_into().unwrap_or(0);
-    let mut run = Run::new(asked.scenario, asked.plan, asked.target, began_us);
+    let mut run = Run::new(asked.scenario, asked.plan, asked.target, unix_us());
     run.environment = machine::facts(&cx.paths.root).await;
     let command: Vec<String> = std::env::args().skip(1).collect();
     let command = format!("cargo xtask {}", command.join(" "));
@@ -121,6 +143,10 @@ async fn record(asked: Asked, cx: &Context<'_>) -> Run {
     run.environment.extend(settings);
     run.environment.insert("command".to_owned(), command.into());
     run
+}
+
+fn unix_us() -> u64 {
+    jiff::Timestamp::now().as_microsecond().try_into().unwrap_or(0)
 }
 
 /// `minilm real, whisper fixture`, as the service says of a job that ended well.

@@ -17,7 +17,6 @@ use crate::commands::Context;
 use crate::commands::stand::{self, Flags, Stand};
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
-use crate::monitor::Monitor;
 use crate::record::RunFolder;
 use crate::targets::NativeClient;
 
@@ -111,9 +110,9 @@ impl Args {
             let hint = format!("each may cost money; if you mean it: --max-jobs {}", self.jobs);
             return Err(Failure::usage(message).with_hint(hint).into());
         }
-        if self.url.is_some() && (!self.flags.set.is_empty() || self.flags.behaviour.is_some()) {
-            let message =
-                "--set and --behaviour are for a pipeline that is started here, not for --url";
+        if self.url.is_some() && self.flags.is_used() {
+            let message = "--profile, --set, --build, --no-build and --behaviour are for a pipeline that \
+                           is started here, not for --url";
             return Err(Failure::usage(message).into());
         }
         Ok(())
@@ -193,8 +192,8 @@ async fn loaded(
         plan: args.plan(),
         target: "the pipeline of this checkout".to_owned(),
         settings: settings(args),
+        pid: stand.pid(),
     };
-    let monitor = stand.pid().map(Monitor::start);
     // A process that has ended is gone for good: nobody starts it again.
     let died = async |_: &tokio::sync::Notify| loop {
         if let Some(reason) = stand.died() {
@@ -202,16 +201,13 @@ async fn loaded(
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    let mut run = drive(asked, client, folder, died, cx, stop).await?;
-    if let Some(monitor) = monitor {
-        run.usage = monitor.stop().await;
-    }
-    Ok(run)
+    drive(asked, client, folder, died, cx, stop).await
 }
 
 /// How the pipeline was set up, for the run file.
 fn settings(args: &Args) -> Vec<(&'static str, serde_json::Value)> {
-    let build = format!("{:?}", args.flags.build).to_lowercase();
+    let before = if args.flags.no_build { ", as it was built before" } else { "" };
+    let build = format!("{:?}{before}", args.flags.build).to_lowercase();
     let behaviour = args.flags.behaviour.as_deref().map(Path::to_string_lossy);
     let mut settings =
         vec![("profile", args.flags.profile.clone().into()), ("build", build.into())];

@@ -43,8 +43,10 @@ pub async fn test(
     let client = client.with_poll(POLL);
     ready(&client, cx, stop).await?;
     let folder = RunFolder::create(args.out.as_deref(), &cx.paths, &scenario.name)?;
-    let asked =
-        Asked { scenario, plan: args.plan(), target: base.to_string(), settings: Vec::new() };
+    let note = "cores, cpu, memory and the rest are of the driver's machine, not of the service's";
+    let settings = vec![("note", note.into())];
+    let target = base.to_string();
+    let asked = Asked { scenario, plan: args.plan(), target, settings, pid: None };
     let died = async |unreached: &Notify| gone(&client, unreached).await;
     let run = drive(asked, client.clone(), &folder, died, cx, stop).await?;
     Ok((folder, run))
@@ -69,6 +71,11 @@ fn base(url: &Url) -> anyhow::Result<Url> {
         // It would stand in the report.
         let message = "--url has a name or a password in it";
         return Err(Failure::usage(message).with_hint("name a variable: --token-env NAME").into());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        // It would not be sent, and stand in the report.
+        let message = "--url has a query or a fragment";
+        return Err(Failure::usage(message).with_hint("paths are appended to it").into());
     }
     let mut base = url.clone();
     if !base.path().ends_with('/') {
@@ -122,6 +129,7 @@ mod tests {
         check("http://127.0.0.1:8090", Ok("http://127.0.0.1:8090/"));
         check("https://a.example/videos", Ok("https://a.example/videos/"));
         check("https://me:secret@a.example/", Err("has a name or a password"));
+        check("https://a.example/?api_key=secret", Err("has a query"));
         check("file:///etc/passwd", Err("expected http or https"));
     }
 

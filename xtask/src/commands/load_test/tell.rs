@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bench::{Distribution, Doubt, Ending, Estimate, Run, Summary, text};
+use bench::{Distribution, Doubt, Ending, Estimate, Outcome, Plan, Run, Summary, text};
 use serde::Serialize;
 
 use crate::commands::Context;
@@ -24,8 +24,10 @@ pub struct Tested {
     pub n_ok: u64,
     /// Jobs that failed.
     pub n_failed: u64,
-    /// So many independent jobs say as much about the latency as those that ended well.
-    pub worth: u64,
+    /// Jobs of the plan.
+    pub planned: u64,
+    /// Why jobs failed: the reason, how many, and what was said of the first of them.
+    pub failures: Vec<(String, u64, String)>,
     /// Jobs that ended well in an hour.
     pub ok_per_hour: Option<f64>,
     /// Each time that was taken, in the order of the report; none of a run whose target died.
@@ -41,6 +43,10 @@ pub struct Time {
     pub name: String,
     /// Jobs that have it.
     pub n: u64,
+    /// So many independent jobs say as much.
+    pub worth: u64,
+    /// p50, p95 and p99 of the jobs themselves, where they would be enough if they were independent.
+    pub seen_us: [Option<u64>; 3],
     /// The median.
     pub p50: Estimate,
     /// The 95th percentile.
@@ -55,7 +61,9 @@ impl Time {
     fn of(name: &str, times: &Distribution) -> Self {
         let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|q| times.quantile(q));
         let shown = [0.5, 0.95, 0.99].map(|q| text::estimate(times, q));
-        Self { name: name.to_owned(), n: times.n(), p50, p95, p99, shown }
+        let seen_us = [0.5, 0.95, 0.99].map(|q| times.seen(q));
+        let (n, worth) = (times.n(), times.worth());
+        Self { name: name.to_owned(), n, worth, seen_us, p50, p95, p99, shown }
     }
 
     /// p50, p95 and p99 as people read them.
@@ -76,7 +84,8 @@ impl Tested {
             verdict: bench::report::verdict(run, &summary, &doubts),
             n_ok: summary.n_ok,
             n_failed: summary.n_failed(),
-            worth: bench::worth(run),
+            planned: planned(run.plan),
+            failures: failures(run, &summary),
             ok_per_hour: summary.ok_per_hour().filter(|_| !is_lucky),
             times: if is_lucky { Vec::new() } else { times(&summary) },
             advice: doubts.first().map(Doubt::advice),
@@ -88,12 +97,28 @@ impl Tested {
     pub const fn exit(&self) -> Exit {
         if !self.doubts.is_empty() {
             Exit::Invalid
-        } else if self.n_failed > 0 || self.n_ok == 0 {
+        } else if self.n_ok < self.planned {
             Exit::Failed
         } else {
             Exit::Pass
         }
     }
+}
+
+fn planned(plan: Plan) -> u64 {
+    let Plan::Closed { jobs, .. } = plan;
+    jobs.get().into()
+}
+
+fn failures(run: &Run, summary: &Summary) -> Vec<(String, u64, String)> {
+    let said = |reason: &String| {
+        let failed = Outcome::Failed(reason.clone());
+        let first = run.samples.iter().find(|sample| sample.outcome == failed);
+        let error = first.map(|sample| &sample.extra["error"]);
+        let text = error.and_then(|error| error.as_str().or_else(|| error["message"].as_str()));
+        text.unwrap_or_default().to_owned()
+    };
+    summary.failed.iter().map(|(reason, n)| (reason.clone(), *n, said(reason))).collect()
 }
 
 fn times(summary: &Summary) -> Vec<Time> {
@@ -116,6 +141,9 @@ pub fn tell(tested: &Tested, cx: &Context<'_>) {
     } else {
         cx.ui.fail(&tested.verdict);
     }
+    for (reason, n, said) in &tested.failures {
+        cx.ui.fail(format!("{n} jobs: {reason}: {said}"));
+    }
     for doubt in &tested.doubts {
         cx.ui.warn(doubt);
     }
@@ -124,13 +152,6 @@ pub fn tell(tested: &Tested, cx: &Context<'_>) {
     }
     if !tested.times.is_empty() {
         cx.ui.data(table(tested));
-    }
-    if !tested.times.is_empty() && tested.worth < tested.n_ok {
-        cx.ui.data(format!(
-            "worth       {} independent jobs: one waits for those before it, so the intervals of latency \
-             and queue are wider than they look",
-            tested.worth
-        ));
     }
     if let Some(rate) = tested.ok_per_hour {
         cx.ui.data(format!("throughput  {rate:.0} jobs an hour"));

@@ -31,5 +31,7 @@ fn flags_of_a_pipeline_of_ours_are_refused_with_a_service_of_theirs() {
     let mut remote = Args { url: "http://a.example".parse().ok(), jobs: 1, ..args() };
     assert!(remote.check().is_ok());
     remote.flags.set.push("jobs.concurrency=1".to_owned());
-    check(&remote, "--set and --behaviour are for a pipeline that is started here");
+    check(&remote, "are for a pipeline that is started here");
+    remote.flags = Flags { no_build: true, ..Flags::default() };
+    check(&remote, "are for a pipeline that is started here");
 }

@@ -128,7 +128,8 @@ async fn drive(
     let progress: Arc<dyn Progress> =
         cx.ui.progress(&format!("rendering `{}`", scenario.name)).into();
     let shown = Arc::clone(&progress);
-    let mut target = NativeTarget::new(client.clone());
+    let (mut target, _) = NativeTarget::new(client.clone());
+    target.patience = 0; // somebody waits for one job: what goes wrong is told at once
     target.seen = Box::new(move |status| shown.message(&running(status)));
     let mut record = record(scenario, args, cx).await?;
     let sample = sample(&mut record, target, folder, stop).await?;
@@ -178,8 +179,8 @@ async fn sample<'a>(
 
 /// What the service said last of a job that has ended.
 fn ended(sample: &bench::Sample, folder: &Path) -> anyhow::Result<JobStatus> {
-    // With a status, it was the service that cancelled it: then that is what came out.
-    if sample.outcome == bench::Outcome::Cancelled && sample.extra.is_null() {
+    // A job that the service itself cancelled is a failed one.
+    if sample.outcome == bench::Outcome::Cancelled {
         return Err(Failure::Interrupted.into());
     }
     serde_json::from_value(sample.extra.clone()).map_err(|_| {

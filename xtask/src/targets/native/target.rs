@@ -4,18 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bench::{Driven, Job, Outcome, StageSpan, Target};
-use protocol::{JobState, JobStatus};
-use tokio::sync::Notify;
+use protocol::{Accepted, JobState, JobStatus};
+use tokio::sync::{Notify, mpsc};
 
-use super::NativeClient;
 use super::skew::Exchange;
+use super::{NativeClient, Refusal};
 
-/// How long a worker holds back after the service could not be reached: a service that is gone is not
-/// hammered, and the plan is not burnt in a moment.
+/// How long a worker holds back after an answer that another try may mend: a service that is gone or busy
+/// is not hammered, and the plan is not burnt in a moment.
 const HOLD_BACK: Duration = Duration::from_secs(1);
 
+/// So often in a row a service may be missed before a job is given up.
+const PATIENCE: u32 = 15;
+
 /// A service that speaks our API, as a target of a load. A scenario's payload is the body of the request;
-/// a sample's `extra` is the job's last [`JobStatus`].
+/// a sample's `extra` is the job's last [`JobStatus`], or why there is none.
 pub struct NativeTarget {
     /// Talks to the service.
     pub client: NativeClient,
@@ -23,25 +26,72 @@ pub struct NativeTarget {
     pub seen: Box<dyn Fn(&JobStatus) + Send + Sync>,
     /// Woken when the service could not be reached.
     pub unreached: Arc<Notify>,
+    /// So often in a row the service may be missed before a job is given up.
+    pub patience: u32,
+    refused: mpsc::UnboundedSender<String>,
 }
 
 impl NativeTarget {
-    /// A target that tells nobody what it sees.
-    pub fn new(client: NativeClient) -> Self {
-        Self { client, seen: Box::new(|_| ()), unreached: Arc::default() }
+    /// A target, and what tells of a job that the service will never take: then no further one need be
+    /// sent.
+    pub fn new(client: NativeClient) -> (Self, mpsc::UnboundedReceiver<String>) {
+        let (refused, refusals) = mpsc::unbounded_channel();
+        let seen = Box::new(|_: &JobStatus| ());
+        let target = Self { client, seen, unreached: Arc::default(), patience: PATIENCE, refused };
+        (target, refusals)
     }
 
-    /// A job of which nothing came back.
+    /// A job of which nothing came back. Where the service cannot be reached, the worker waits until it
+    /// can be, or until the run is stopped because it is gone for good.
     async fn lost(&self, mut job: Job, code: &str, error: &anyhow::Error) -> Driven {
-        if is_transport(error) {
-            self.unreached.notify_one();
-            tokio::select! {
-                () = tokio::time::sleep(HOLD_BACK) => {}
-                () = job.stop.requested() => {}
+        match Reason::of(error) {
+            Reason::Unreached => {
+                self.unreached.notify_one();
+                for _ in 0..self.patience {
+                    if held_back(&mut job).await || self.client.is_ready().await.is_ok() {
+                        break;
+                    }
+                }
             }
+            // A refusal stops the run meanwhile.
+            Reason::Busy | Reason::Refused if self.patience > 0 => {
+                held_back(&mut job).await;
+            }
+            Reason::Busy | Reason::Refused => {}
         }
         let extra = serde_json::json!({ "error": format!("{error:#}") });
         Driven { extra, ..Driven::new(Outcome::Failed(code.to_owned())) }
+    }
+
+    /// Looks until the job has ended; `last` is what was seen of it until then.
+    async fn follow(
+        &self,
+        accepted: &Accepted,
+        last: &mut Option<JobStatus>,
+    ) -> anyhow::Result<JobStatus> {
+        let mut misses = 0;
+        loop {
+            match self.client.status(accepted).await {
+                Ok(status) => {
+                    (self.seen)(&status);
+                    if status.state.is_final() {
+                        return Ok(status);
+                    }
+                    misses = 0;
+                    *last = Some(status);
+                    tokio::time::sleep(self.client.poll()).await;
+                }
+                // It goes on at the service: a look that failed is no end of it.
+                Err(error) if misses < self.patience && Reason::of(&error) != Reason::Refused => {
+                    misses += 1;
+                    if Reason::of(&error) == Reason::Unreached {
+                        self.unreached.notify_one();
+                    }
+                    tokio::time::sleep(HOLD_BACK).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 
@@ -50,29 +100,88 @@ impl Target for NativeTarget {
         let sent_us = job.clock.now_us();
         let accepted = match self.client.submit(&job.scenario.payload).await {
             Ok(accepted) => accepted,
-            Err(error) => return self.lost(job, "not_accepted", &error).await,
-        };
-        let exchange = Exchange { sent_us, answered_us: job.clock.now_us() };
-        let ended = tokio::select! {
-            ended = self.client.wait(&accepted, &self.seen) => ended,
-            () = job.stop.requested() => {
-                // It may have ended meanwhile: then there is nothing to cancel.
-                let _ = self.client.cancel(&accepted).await;
-                return Driven::new(Outcome::Cancelled);
+            Err(error) => {
+                if Reason::of(&error) == Reason::Refused {
+                    // Nobody listens where a single job is driven.
+                    let _ = self.refused.send(format!("{error:#}"));
+                }
+                return self.lost(job, "not_accepted", &error).await;
             }
         };
+        let exchange = Exchange { sent_us, answered_us: job.clock.now_us() };
+        let mut last = None;
+        let ended = tokio::select! {
+            ended = self.follow(&accepted, &mut last) => Some(ended),
+            () = job.stop.requested() => None,
+        };
+        let began_us = unix_us().saturating_sub(job.clock.now_us());
         match ended {
-            Ok(status) => driven(&status, unix_us().saturating_sub(job.clock.now_us()), exchange),
-            Err(error) => self.lost(job, "target_away", &error).await,
+            Some(Ok(status)) => driven(&status, began_us, exchange),
+            given_up => {
+                // It may have ended meanwhile: then there is nothing to cancel.
+                let _ = self.client.cancel(&accepted).await;
+                let seen = cut_off(&accepted, last.as_ref(), began_us, exchange);
+                match given_up {
+                    Some(Err(error)) => {
+                        let lost = self.lost(job, "target_away", &error).await;
+                        Driven { outcome: lost.outcome, extra: lost.extra, ..seen }
+                    }
+                    _ => seen,
+                }
+            }
         }
     }
 }
 
-/// Whether no answer came, in place of a bad one.
-fn is_transport(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.downcast_ref::<reqwest::Error>().is_some_and(|error| error.status().is_none())
-    })
+/// What is known of a job that the end of the run cut off.
+fn cut_off(
+    accepted: &Accepted,
+    last: Option<&JobStatus>,
+    began_us: u64,
+    exchange: Exchange,
+) -> Driven {
+    let seen = last.map_or_else(
+        || Driven {
+            accepted_us: Some(exchange.answered_us),
+            extra: serde_json::json!({ "id": accepted.id }),
+            ..Driven::new(Outcome::Cancelled)
+        },
+        |status| driven(status, began_us, exchange),
+    );
+    Driven { outcome: Outcome::Cancelled, finished_us: None, ..seen }
+}
+
+/// Waits; true: the run was stopped meanwhile.
+async fn held_back(job: &mut Job) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(HOLD_BACK) => false,
+        () = job.stop.requested() => true,
+    }
+}
+
+/// Why there is no answer that can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    /// None came.
+    Unreached,
+    /// The service says that another try may do (408, 429, 5xx).
+    Busy,
+    /// Another try would not do.
+    Refused,
+}
+
+impl Reason {
+    fn of(error: &anyhow::Error) -> Self {
+        if let Some(refusal) = error.downcast_ref::<Refusal>() {
+            let status = refusal.status.as_u16();
+            return if matches!(status, 408 | 429 | 500..) { Self::Busy } else { Self::Refused };
+        }
+        let is_answer = |error: &reqwest::Error| error.is_decode() || error.is_builder();
+        match error.downcast_ref::<reqwest::Error>() {
+            Some(error) if !is_answer(error) => Self::Unreached,
+            _ => Self::Refused,
+        }
+    }
 }
 
 /// The service's instants are of its own clock, on which the run began at `began_us` where both clocks
@@ -103,7 +212,6 @@ fn driven(status: &JobStatus, began_us: u64, exchange: Exchange) -> Driven {
         stages: status.stages.iter().filter(of_last_claim).filter_map(span).collect(),
         outcome: match (status.state, &status.error) {
             (JobState::Succeeded, _) => Outcome::Ok,
-            (JobState::Cancelled, _) => Outcome::Cancelled,
             (_, Some(error)) => Outcome::Failed(error.code.clone()),
             (state, None) => Outcome::Failed(state.as_str().to_owned()),
         },
@@ -203,6 +311,7 @@ mod tests {
             accepted_us: seen.accepted_us,
             started_us: seen.started_us,
             finished_us: seen.finished_us.expect("it ended"),
+            observed_us: None,
             stages: seen.stages,
             outcome: seen.outcome,
             extra: seen.extra,
@@ -214,6 +323,39 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_was_cut_off_keeps_what_was_seen_of_it() {
+        let accepted = NativeClient::job("a");
+        let exchange = Exchange { sent_us: 0, answered_us: 20 };
+        let running = JobStatus { finished_us: None, ..status(JobState::Running) };
+        let seen = cut_off(&accepted, Some(&running), 1_000, exchange);
+        assert_eq!((seen.accepted_us, seen.started_us), (Some(0), Some(200)));
+        assert_eq!((&seen.outcome, seen.stages.len()), (&Outcome::Cancelled, 1));
+        assert_eq!(seen.extra["id"], "a");
+        let seen = cut_off(&accepted, None, 1_000, exchange);
+        assert_eq!((seen.accepted_us, &seen.extra["id"]), (Some(20), &"a".into()));
+    }
+
+    #[test]
+    fn what_another_try_may_mend_is_told_from_what_it_cannot() {
+        let refusal = |status| {
+            let status = reqwest::StatusCode::from_u16(status).expect("a status");
+            anyhow::Error::new(Refusal { status, message: String::new() })
+        };
+        for (status, expected) in [
+            (400, Reason::Refused),
+            (401, Reason::Refused),
+            (408, Reason::Busy),
+            (422, Reason::Refused),
+            (429, Reason::Busy),
+            (500, Reason::Busy),
+            (503, Reason::Busy),
+        ] {
+            assert_eq!(Reason::of(&refusal(status)), expected, "{status}");
+        }
+        assert_eq!(Reason::of(&anyhow::anyhow!("no path of the service")), Reason::Refused);
+    }
+
+    #[test]
     fn a_failed_job_is_counted_by_its_code() {
         let mut failed = status(JobState::Failed);
         failed.error = Some(JobError {
@@ -222,6 +364,7 @@ mod tests {
             message: String::new(),
         });
         assert_eq!(driven(&failed, 0, AT_ONCE).outcome, Outcome::Failed("no_clips".to_owned()));
-        assert_eq!(driven(&status(JobState::Cancelled), 0, AT_ONCE).outcome, Outcome::Cancelled);
+        let theirs = driven(&status(JobState::Cancelled), 0, AT_ONCE).outcome;
+        assert_eq!(theirs, Outcome::Failed("cancelled".to_owned()), "it was not us");
     }
 }
