@@ -111,7 +111,6 @@ async fn e2e_image_on_a_full_disk_is_not_built() {
         let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap_or_default());
         let mut build = world.build(&["--base", "local"]);
         build.arg("--docker").arg(docker).env("REELBENCH_HOME", &home).env("PATH", path);
-        // Through sudo, the path would be another one.
         let parts = ["No space left on device", &tar.display().to_string()];
         world.check_refused(&mut build, 2, &parts).await;
         assert!(!tar.is_symlink(), "what was begun is gone");

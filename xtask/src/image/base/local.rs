@@ -85,7 +85,9 @@ pub async fn make(
             .into());
     }
     let file = fs_err::File::create(target)?;
-    let mut command = as_root("mmdebstrap");
+    // By its path: sudo has a search path of its own.
+    let mmdebstrap = which::which("mmdebstrap").context("cannot start `mmdebstrap`")?;
+    let mut command = as_root(&mmdebstrap);
     command.args(recipe.arguments(&sources));
     let stdout = Stdio::from(file.into_parts().0);
     let on_line = |line: &str| progress.message(line.trim_start_matches("I: "));
@@ -104,7 +106,7 @@ pub async fn make(
 
 /// `program` as root where that is possible without a password: otherwise it must do without, and
 /// mmdebstrap does where the kernel lets users have namespaces of their own.
-fn as_root(program: &str) -> Command {
+fn as_root(program: &Path) -> Command {
     let is_root = rustix::process::geteuid().is_root();
     let sudo = || {
         let asked = std::process::Command::new("sudo").args(["-n", "true"]).output();
