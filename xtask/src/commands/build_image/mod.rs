@@ -118,6 +118,7 @@ pub async fn build(
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Built> {
+    args.report.as_deref().map_or(Ok(()), make_writable)?;
     let engine = Engine::connect().await?;
     let docker = args.docker.clone().unwrap_or_else(|| cx.paths.root.join("docker"));
     let place = Place::new(&engine, cx, docker);
@@ -126,9 +127,22 @@ pub async fn build(
     let work = Work { args, place: &place, stop, begun: Instant::now(), steps: Vec::new() };
     let built = place.session.guard(&engine, cx.ui, stop, work.build()).await;
     if let Some(folder) = &args.report {
-        write_report(folder, &place, built.as_ref().ok())?;
+        // The name has moved, or the build's own error is told: neither is undone by a page.
+        if let Err(error) = write_report(folder, &place, built.as_ref().ok()) {
+            cx.ui.warn(format!("the report is not written: {error}"));
+        }
     }
     built
+}
+
+/// Makes the folder of the report: one that cannot be written is refused before any work.
+fn make_writable(folder: &Path) -> anyhow::Result<()> {
+    let tried = fs_err::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
+    tried.map(drop).map_err(|error| {
+        Failure::environment(format!("--report {}: {error}", folder.display()))
+            .with_hint("name a folder that can be written")
+            .into()
+    })
 }
 
 fn write_report(folder: &Path, place: &Place<'_>, built: Option<&Built>) -> anyhow::Result<()> {
@@ -212,8 +226,9 @@ impl Work<'_> {
 
         let tag = self.args.tag();
         let findings = self.smoke(&candidate, &tag, &programs, &media, &scenario).await?;
-        publish(engine, &candidate, &tag, cx).await?;
+        // Before the name moves: what fails after that would leave it moved.
         let history = engine.history(&candidate.id).await.map_err(EngineError::told)?;
+        publish(engine, &candidate, &tag, cx).await?;
         Ok(Built {
             variant: self.args.variant,
             tag,
