@@ -62,3 +62,15 @@ fn a_report_that_cannot_be_written_is_refused_before_any_work() {
         assert!(seen.contains(&expected) && seen.contains("hint: name a folder"), "{seen}");
     }
 }
+
+#[test]
+fn a_tag_that_no_image_can_have_is_refused_before_any_work() {
+    let output = xtask(&["build-image", "--variant", "cpu", "--tag", "team/Mine:1"])
+        .env("DOCKER_HOST", "unix:///no/such/docker.sock")
+        .output()
+        .expect("xtask starts");
+    let seen = seen(&output);
+    assert_eq!(output.status.code(), Some(2), "{seen}");
+    let expected = "error: --tag team/Mine:1: `Mine` is no part of a name";
+    assert!(seen.contains(expected) && seen.contains("hint: for example --tag"), "{seen}");
+}
