@@ -24,6 +24,7 @@ pub mod layer;
 pub mod models;
 pub mod pieces;
 pub mod publish;
+pub mod reference;
 pub mod report;
 pub mod session;
 pub mod smoke;

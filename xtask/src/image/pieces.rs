@@ -158,8 +158,10 @@ pub fn stream(
             })
         });
         if let (Err(error), false) = (all, taker_left) {
-            let _ = sender.blocking_send(Err(io::Error::new(error.kind(), error.to_string())));
+            let told = io::Error::new(error.kind(), error.to_string());
+            // Whoever sees the stream break asks why: the answer is there first.
             reader.set_broken(error);
+            let _ = sender.blocking_send(Err(told));
         }
     });
     let state = (receiver, meter, seen, 0);
@@ -188,10 +190,19 @@ mod tests {
 
     async fn sent(pieces: Vec<Piece>) -> (Result<Vec<u8>, String>, u64) {
         let meter = Arc::new(Meter::default());
-        let chunks: Vec<_> = stream(pieces, Arc::clone(&meter), |_| ()).collect().await;
-        let bytes = chunks.into_iter().collect::<io::Result<Vec<Bytes>>>();
-        let bytes = bytes.map(|chunks| chunks.concat()).map_err(|error| error.to_string());
-        (bytes, meter.sent())
+        let mut chunks = Box::pin(stream(pieces, Arc::clone(&meter), |_| ()));
+        let mut bytes = Vec::new();
+        while let Some(chunk) = chunks.next().await {
+            match chunk {
+                Ok(chunk) => bytes.extend(chunk),
+                Err(error) => {
+                    let broken = meter.take_broken().expect("why is known once it broke");
+                    assert_eq!(broken.to_string(), error.to_string());
+                    return (Err(error.to_string()), meter.sent());
+                }
+            }
+        }
+        (Ok(bytes), meter.sent())
     }
 
     #[tokio::test]

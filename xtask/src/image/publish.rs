@@ -8,7 +8,7 @@ use super::strata::look;
 use crate::commands::Context;
 use crate::ui::Ui;
 
-/// Moves `tag` to the `candidate`, and says whether it was somewhere else before.
+/// Moves `tag` to the `candidate`.
 ///
 /// # Errors
 ///
@@ -18,7 +18,7 @@ pub async fn publish(
     candidate: &Inspected,
     tag: &str,
     cx: &Context<'_>,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<()> {
     let before = look(engine, tag).await?;
     engine.tag(&candidate.id, tag).await.map_err(EngineError::told)?;
     let after = look(engine, tag).await?.with_context(|| format!("the engine has no {tag}"))?;
@@ -28,11 +28,11 @@ pub async fn publish(
         candidate.id,
         after.id
     );
-    let Some(before) = before.filter(|before| before.id != candidate.id) else { return Ok(true) };
+    let Some(before) = before.filter(|before| before.id != candidate.id) else { return Ok(()) };
     if let Err(error) = remove_predecessor(engine, &before.id).await {
         cx.ui.warn(format!("the image before this one may be left: {error}"));
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Removes an image of ours that has no name any more. One that a container uses stays.

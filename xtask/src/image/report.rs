@@ -178,12 +178,16 @@ impl Built {
             .iter()
             .map(|model| format!("{} ({:?} weights)", model.name, model.weights).to_lowercase())
             .collect();
+        let cards = match self.variant {
+            Variant::Gpu => "--gpus all ",
+            Variant::Cpu => "",
+        };
         format!(
             "image       {}  {}\n\
              size        {} MB in {} layers over {}\n\
              sent        {} MB to the engine\n\
              models      {}\n\
-             next        docker run --rm -p 127.0.0.1:8090:8090 -v reelbench-data:/data {}",
+             next        docker run --rm {cards}-p 127.0.0.1:8090:8090 -v reelbench-data:/data {}",
             self.tag,
             &self.image[..self.image.len().min(19)],
             megabytes(self.bytes),

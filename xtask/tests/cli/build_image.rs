@@ -43,3 +43,34 @@ fn a_variant_that_there_is_not_is_wrong_usage() {
     assert_eq!(output.status.code(), Some(2));
     assert!(seen(&output).contains("[possible values: gpu, cpu]"), "{}", seen(&output));
 }
+
+#[test]
+fn a_report_that_cannot_be_written_is_refused_before_any_work() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file");
+    fs_err::write(&file, "").expect("a file");
+    for report in [file.clone(), file.join("report")] {
+        let output = xtask(&["build-image", "--variant", "cpu", "--report"])
+            .arg(&report)
+            // What is asked before the engine is told before its absence.
+            .env("DOCKER_HOST", "unix:///no/such/docker.sock")
+            .output()
+            .expect("xtask starts");
+        let seen = seen(&output);
+        assert_eq!(output.status.code(), Some(2), "{seen}");
+        let expected = format!("error: --report {}: ", report.display());
+        assert!(seen.contains(&expected) && seen.contains("hint: name a folder"), "{seen}");
+    }
+}
+
+#[test]
+fn a_tag_that_no_image_can_have_is_refused_before_any_work() {
+    let output = xtask(&["build-image", "--variant", "cpu", "--tag", "team/Mine:1"])
+        .env("DOCKER_HOST", "unix:///no/such/docker.sock")
+        .output()
+        .expect("xtask starts");
+    let seen = seen(&output);
+    assert_eq!(output.status.code(), Some(2), "{seen}");
+    let expected = "error: --tag team/Mine:1: `Mine` is no part of a name";
+    assert!(seen.contains(expected) && seen.contains("hint: for example --tag"), "{seen}");
+}

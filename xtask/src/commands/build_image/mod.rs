@@ -17,7 +17,7 @@ use crate::image::publish::publish;
 use crate::image::report::{self, Built, ModelReport, Step};
 use crate::image::smoke::Smoke;
 use crate::image::strata::{Assembly, assemble, look};
-use crate::image::{Place, Variant, code, gpu, models};
+use crate::image::{Place, Variant, code, gpu, models, reference};
 use crate::interrupt;
 use crate::invariants::Finding;
 use crate::services::{Fixtures, Profile, Scenario};
@@ -79,10 +79,14 @@ impl Args {
         Self { variant, base: None, tag: None, build, report: None, docker: None, programs: None }
     }
 
-    fn tag(&self) -> String {
-        let tag = self.tag.clone().unwrap_or_else(|| format!("reelbench:{}", self.variant.name()));
-        let last = tag.rsplit('/').next().unwrap_or_default();
-        if last.contains(':') { tag } else { format!("{tag}:latest") }
+    fn tag(&self) -> anyhow::Result<String> {
+        let typed = self.tag.clone();
+        let typed = typed.unwrap_or_else(|| format!("reelbench:{}", self.variant.name()));
+        reference::with_tag(&typed).map_err(|reason| {
+            Failure::usage(format!("--tag {typed}: {reason}"))
+                .with_hint("for example --tag reelbench:mine or --tag host:5000/reelbench:1")
+                .into()
+        })
     }
 }
 
@@ -118,17 +122,32 @@ pub async fn build(
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Built> {
+    let tag = args.tag()?;
+    args.report.as_deref().map_or(Ok(()), make_writable)?;
     let engine = Engine::connect().await?;
     let docker = args.docker.clone().unwrap_or_else(|| cx.paths.root.join("docker"));
     let place = Place::new(&engine, cx, docker);
     setup::ensure(Some(Goal::Image), cx.ui, stop).await?;
     let _lock = place.lock(stop).await?;
-    let work = Work { args, place: &place, stop, begun: Instant::now(), steps: Vec::new() };
+    let work = Work { args, tag, place: &place, stop, begun: Instant::now(), steps: Vec::new() };
     let built = place.session.guard(&engine, cx.ui, stop, work.build()).await;
     if let Some(folder) = &args.report {
-        write_report(folder, &place, built.as_ref().ok())?;
+        // The name has moved, or the build's own error is told: neither is undone by a page.
+        if let Err(error) = write_report(folder, &place, built.as_ref().ok()) {
+            cx.ui.warn(format!("the report is not written: {error}"));
+        }
     }
     built
+}
+
+/// Makes the folder of the report: one that cannot be written is refused before any work.
+fn make_writable(folder: &Path) -> anyhow::Result<()> {
+    let tried = fs_err::create_dir_all(folder).and_then(|()| tempfile::tempfile_in(folder));
+    tried.map(drop).map_err(|error| {
+        Failure::environment(format!("--report {}: {error}", folder.display()))
+            .with_hint("name a folder that can be written")
+            .into()
+    })
 }
 
 fn write_report(folder: &Path, place: &Place<'_>, built: Option<&Built>) -> anyhow::Result<()> {
@@ -143,6 +162,7 @@ fn write_report(folder: &Path, place: &Place<'_>, built: Option<&Built>) -> anyh
 /// One build on its way.
 struct Work<'a> {
     args: &'a Args,
+    tag: String,
     place: &'a Place<'a>,
     stop: &'a CancellationToken,
     begun: Instant,
@@ -210,10 +230,11 @@ impl Work<'_> {
         strata.push(stratum);
         self.did("code");
 
-        let tag = self.args.tag();
+        let tag = self.tag.clone();
         let findings = self.smoke(&candidate, &tag, &programs, &media, &scenario).await?;
-        publish(engine, &candidate, &tag, cx).await?;
+        // Before the name moves: what fails after that would leave it moved.
         let history = engine.history(&candidate.id).await.map_err(EngineError::told)?;
+        publish(engine, &candidate, &tag, cx).await?;
         Ok(Built {
             variant: self.args.variant,
             tag,
@@ -292,25 +313,5 @@ fn model_report(packed: &models::Packed) -> ModelReport {
         sha256: description.sha256,
         weights: description.weights,
         licence: description.licence,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tag_without_a_version_is_the_latest() {
-        let mut args = Args::of(Variant::Gpu);
-        assert_eq!(args.tag(), "reelbench:gpu");
-        for (typed, expected) in [
-            ("mine", "mine:latest"),
-            ("mine:1", "mine:1"),
-            ("host:5000/mine", "host:5000/mine:latest"),
-            ("host:5000/mine:1", "host:5000/mine:1"),
-        ] {
-            args.tag = Some(typed.to_owned());
-            assert_eq!(args.tag(), expected);
-        }
     }
 }

@@ -96,6 +96,12 @@ fn a_person_is_told_what_was_built_and_how_to_run_it() {
 }
 
 #[test]
+fn the_image_for_cards_is_run_with_them() {
+    let tag = "reelbench:gpu".to_owned();
+    insta::assert_snapshot!(Built { variant: Variant::Gpu, tag, ..built() }.summary());
+}
+
+#[test]
 fn the_page() {
     insta::assert_snapshot!(built().markdown());
 }
