@@ -18,11 +18,13 @@ use crate::cuda::{self, ComputeCap, Library};
 const FOLDER: &str = "usr/local/cuda/lib64";
 
 /// The loader looks there: also where nothing has run `ldconfig`, which only NVIDIA's runtime does.
-const ENV: [&str; 3] = [
+const ENV: [&str; 4] = [
     "LD_LIBRARY_PATH=/usr/local/cuda/lib64",
     // What NVIDIA's runtime hands to the container; `video` is the card's encoder.
     "NVIDIA_DRIVER_CAPABILITIES=compute,utility,video",
     "NVIDIA_VISIBLE_DEVICES=all",
+    // A card newer than the kernels compiles them once and keeps the result; our user has no home.
+    "CUDA_CACHE_PATH=/data/cuda-cache",
 ];
 
 /// Builds the pipeline for cards: the folder with its programs, and the libraries that they need.
