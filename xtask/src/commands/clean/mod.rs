@@ -13,7 +13,8 @@ use self::living::Living;
 use self::plan::{Kept, Target, plan};
 use crate::commands::Context;
 use crate::exit::{Exit, Failure};
-use crate::image::engine::{Engine, EngineError};
+use crate::image::AtWork;
+use crate::image::engine::Engine;
 use crate::image::publish::{self, Removed};
 use crate::interrupt;
 use crate::ui::Table;
@@ -23,7 +24,7 @@ use crate::ui::Table;
 /// Without a flag: what killed commands left behind. Says first what it removes and how large that is. Nothing
 /// that a living process uses is removed, and nothing outside of REELBENCH_HOME (target/reelbench) and
 /// reports/runs; what was written with --out stays. What is removed is made again by the command that
-/// needs it.
+/// needs it, but for the runs of --runs: those are lost.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 #[command(after_help = "Prints a table of what is removed, and how many bytes that freed.
 
@@ -35,7 +36,7 @@ Examples:
 Exit codes: 0 removed, or in use and kept, 2 something cannot be removed, or no engine answers for \
 --images, 130 interrupted")]
 pub struct Args {
-    /// The runs in reports/runs, with their videos and reports
+    /// The runs in reports/runs, with their videos and reports; nothing makes them again
     #[arg(long)]
     runs: bool,
     /// Model weights, and the store of verified downloads
@@ -82,7 +83,10 @@ struct Cleaned {
 async fn clean(args: &Args, cx: &Context<'_>, stop: &CancellationToken) -> anyhow::Result<Cleaned> {
     // First: where it is missing, nothing is removed by half.
     let engine = engine(args, cx).await?;
-    let (removed, kept) = plan(args, &cx.paths, &Living::look())?;
+    let at_work =
+        if args.images || args.all { AtWork::look(&cx.paths.home)? } else { AtWork::Nobody(None) };
+    let is_busy = matches!(at_work, AtWork::Somebody);
+    let (removed, kept) = plan(args, &cx.paths, &Living::look(), is_busy)?;
     for kept in &kept {
         cx.ui.warn(format!("{} stays: {}", cx.paths.shown(&kept.path).display(), kept.reason));
     }
@@ -103,9 +107,14 @@ async fn clean(args: &Args, cx: &Context<'_>, stop: &CancellationToken) -> anyho
         }
     }
     let images = match engine {
+        Some(_) if is_busy => {
+            cx.ui.warn("the images stay: a build-image is at work");
+            None
+        }
         Some(engine) => Some(images(&engine, args, cx).await?),
         None => None,
     };
+    drop(at_work);
     Ok(Cleaned { dry_run: args.dry_run, removed, kept, images, freed_bytes })
 }
 
@@ -146,8 +155,7 @@ async fn engine(args: &Args, cx: &Context<'_>) -> anyhow::Result<Option<Engine>>
 /// Removes every container and image that was made here.
 async fn images(engine: &Engine, args: &Args, cx: &Context<'_>) -> anyhow::Result<Removed> {
     let removed = if args.dry_run {
-        let images = engine.images_of_ours().await.map_err(EngineError::told)?;
-        Removed { images: images.len(), ..Removed::default() }
+        publish::count_all(engine).await?
     } else {
         publish::remove_all(engine, cx.ui).await?
     };

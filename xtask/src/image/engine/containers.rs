@@ -221,17 +221,26 @@ impl Engine {
         stopped.map_err(|error| EngineError::of(&format!("stop {name}"), &error))
     }
 
+    /// All containers that have `label`.
+    ///
+    /// # Errors
+    ///
+    /// The engine does not list them.
+    pub async fn containers(&self, label: &str) -> Result<Vec<String>, EngineError> {
+        let labelled = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&labelled).build();
+        let containers = self.docker.list_containers(Some(options)).await;
+        let containers = containers.map_err(|error| EngineError::of("list containers", &error))?;
+        Ok(containers.into_iter().filter_map(|one| one.id).collect())
+    }
+
     /// Removes all containers that have `label`, with their volumes. How many there were.
     ///
     /// # Errors
     ///
     /// The engine does not list or remove them.
     pub async fn remove_containers(&self, label: &str) -> Result<usize, EngineError> {
-        let labelled = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
-        let options = ListContainersOptionsBuilder::default().all(true).filters(&labelled).build();
-        let containers = self.docker.list_containers(Some(options)).await;
-        let containers = containers.map_err(|error| EngineError::of("list containers", &error))?;
-        let ids: Vec<String> = containers.into_iter().filter_map(|one| one.id).collect();
+        let ids = self.containers(label).await?;
         for id in &ids {
             self.remove_container(id).await?;
         }
