@@ -21,6 +21,7 @@ pub mod glibc;
 pub mod gpu;
 pub mod known;
 pub mod layer;
+pub mod left;
 pub mod models;
 pub mod pieces;
 pub mod publish;

@@ -163,3 +163,37 @@ fn images_stay_while_one_is_built() {
     assert_eq!(engine.removed().len(), 3, "{:?}", engine.removed());
     assert!(!world.path("home/image").exists());
 }
+
+/// What `build-image` here would name a call of `process`.
+fn session(process: u32, host: Option<&str>) -> String {
+    let here = fs_err::read_to_string("/proc/sys/kernel/hostname").expect("a name");
+    let processes = fs_err::read_link("/proc/self/ns/pid").expect("a link");
+    let machine = format!("{} {}", host.unwrap_or(here.trim()), processes.display());
+    let machine = fetch::Digest::of(machine.as_bytes()).to_string();
+    format!("5f00-{process:x}-{}", &machine[..8])
+}
+
+#[test]
+fn what_a_killed_build_left_goes_without_a_flag_and_nothing_else_of_the_engine() {
+    let world = World::new();
+    let mut child = std::process::Command::new("true").spawn().expect("true");
+    child.wait().expect("it ends");
+    let (gone, living) = (session(child.id(), None), session(std::process::id(), None));
+    let elsewhere = session(child.id(), Some("another.host"));
+    let candidate = |id: &str| format!("reelbench-candidate:{id}");
+    let images = vec![
+        ("sha256:a", "reelbench:cpu".to_owned()),
+        ("sha256:b", candidate(&gone)),
+        ("sha256:c", candidate(&living)),
+        ("sha256:d", candidate(&elsewhere)),
+    ];
+    let removed = ["/containers/gone".to_owned(), format!("/images/{}", candidate(&gone))];
+    let containers = vec![("gone", gone), ("living", living), ("elsewhere", elsewhere)];
+    let engine = Engine::start(world.folder.path(), Things { containers, images });
+    let would = seen(&world.run_at(&engine.host, &["--dry-run"]));
+    assert!(would.contains("would remove 1 images, 1 containers"), "{would}");
+    assert!(engine.removed().is_empty(), "{:?}", engine.removed());
+    let seen = seen(&world.run_at(&engine.host, &[]));
+    assert!(seen.contains("\nremoved 1 images, 1 containers"), "{seen}");
+    assert_eq!(engine.removed(), removed);
+}
