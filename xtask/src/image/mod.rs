@@ -21,6 +21,7 @@ pub mod glibc;
 pub mod gpu;
 pub mod known;
 pub mod layer;
+pub mod left;
 pub mod models;
 pub mod pieces;
 pub mod publish;
@@ -30,7 +31,8 @@ pub mod session;
 pub mod smoke;
 pub mod strata;
 
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -106,12 +108,19 @@ impl<'a> Place<'a> {
     ///
     /// The folder cannot be written, or [`Failure::Interrupted`].
     pub async fn lock(&self, stop: &CancellationToken) -> anyhow::Result<fs_err::File> {
-        fs_err::create_dir_all(&self.work)?;
-        let file = fs_err::File::create(self.work.join("lock"))?;
         let mut is_told = false;
-        while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        loop {
+            fs_err::create_dir_all(&self.work)?;
+            let file = fs_err::File::create(self.work.join(LOCK))?;
+            if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                // One that `clean` has removed since locks nothing any more.
+                if file.metadata()?.nlink() > 0 {
+                    return Ok(file);
+                }
+                continue;
+            }
             if !is_told {
-                self.cx.ui.say("another build-image is at work: waiting for it");
+                self.cx.ui.say("another command is at work on images: waiting for it");
                 is_told = true;
             }
             let pause = tokio::time::sleep(Duration::from_millis(200));
@@ -119,6 +128,35 @@ impl<'a> Place<'a> {
                 return Err(Failure::Interrupted.into());
             }
         }
-        Ok(file)
+    }
+}
+
+/// The file that one call at a time has locked.
+const LOCK: &str = "lock";
+
+/// Whether a call of `build-image` is at work.
+#[derive(Debug)]
+pub enum AtWork {
+    /// None is, and none begins as long as this is held. Without a file, none was ever there.
+    Nobody(#[expect(dead_code, reason = "held")] Option<fs_err::File>),
+    /// One is.
+    Somebody,
+}
+
+impl AtWork {
+    /// Looks in `home`, and waits for nobody.
+    ///
+    /// # Errors
+    ///
+    /// The lock cannot be read.
+    pub fn look(home: &Path) -> anyhow::Result<Self> {
+        let file = match fs_err::File::open(home.join("image").join(LOCK)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::Nobody(None));
+            }
+            file => file?,
+        };
+        let is_free = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+        Ok(if is_free { Self::Nobody(Some(file)) } else { Self::Somebody })
     }
 }

@@ -53,6 +53,17 @@ pub struct Removed {
     pub images: usize,
 }
 
+/// What [`remove_all`] would remove.
+///
+/// # Errors
+///
+/// The engine does not list them.
+pub async fn count_all(engine: &Engine) -> anyhow::Result<Removed> {
+    let containers = engine.containers(SESSION).await.map_err(EngineError::told)?;
+    let images = engine.images_of_ours().await.map_err(EngineError::told)?;
+    Ok(Removed { containers: containers.len(), images: images.len() })
+}
+
 /// Removes every container and every image that this program made: bases, models and finished images.
 /// An image that a container of somebody else uses stays, and is named.
 ///

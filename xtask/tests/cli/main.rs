@@ -4,6 +4,7 @@ mod build_cuda;
 mod build_image;
 mod clean;
 mod compare;
+mod engine;
 mod fetch_models;
 mod load_test;
 mod steps;

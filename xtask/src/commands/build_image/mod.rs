@@ -13,6 +13,7 @@ use crate::exit::{Exit, Failure};
 use crate::image::base::{self, Base};
 use crate::image::engine::{Engine, EngineError, Inspected};
 use crate::image::known::Known;
+use crate::image::left::remove_left;
 use crate::image::publish::publish;
 use crate::image::report::{self, Built, ModelReport, Step};
 use crate::image::smoke::Smoke;
@@ -129,6 +130,7 @@ pub async fn build(
     let place = Place::new(&engine, cx, docker);
     setup::ensure(Some(Goal::Image), cx.ui, stop).await?;
     let _lock = place.lock(stop).await?;
+    remove_left(&engine, cx.ui).await;
     let work = Work { args, tag, place: &place, stop, begun: Instant::now(), steps: Vec::new() };
     let built = place.session.guard(&engine, cx.ui, stop, work.build()).await;
     if let Some(folder) = &args.report {

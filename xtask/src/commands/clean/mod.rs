@@ -13,17 +13,20 @@ use self::living::Living;
 use self::plan::{Kept, Target, plan};
 use crate::commands::Context;
 use crate::exit::{Exit, Failure};
+use crate::image::AtWork;
 use crate::image::engine::{Engine, EngineError};
+use crate::image::left::Left;
 use crate::image::publish::{self, Removed};
 use crate::interrupt;
 use crate::ui::Table;
 
 /// Remove what the commands made.
 ///
-/// Without a flag: what killed commands left behind. Says first what it removes and how large that is. Nothing
-/// that a living process uses is removed, and nothing outside of REELBENCH_HOME (target/reelbench) and
-/// reports/runs; what was written with --out stays. What is removed is made again by the command that
-/// needs it.
+/// Without a flag: what killed commands left behind, also containers and candidates of build-image where an
+/// engine answers. Says first what it removes and how large that is. Nothing that a living process uses is
+/// removed, and no file outside of REELBENCH_HOME (target/reelbench) and reports/runs; what was written with
+/// --out stays. What is removed is made again by the command that needs it, but for the runs of --runs: those
+/// are lost.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 #[command(after_help = "Prints a table of what is removed, and how many bytes that freed.
 
@@ -35,7 +38,7 @@ Examples:
 Exit codes: 0 removed, or in use and kept, 2 something cannot be removed, or no engine answers for \
 --images, 130 interrupted")]
 pub struct Args {
-    /// The runs in reports/runs, with their videos and reports
+    /// The runs in reports/runs, with their videos and reports; nothing makes them again
     #[arg(long)]
     runs: bool,
     /// Model weights, and the store of verified downloads
@@ -82,12 +85,26 @@ struct Cleaned {
 async fn clean(args: &Args, cx: &Context<'_>, stop: &CancellationToken) -> anyhow::Result<Cleaned> {
     // First: where it is missing, nothing is removed by half.
     let engine = engine(args, cx).await?;
-    let (removed, kept) = plan(args, &cx.paths, &Living::look())?;
+    let wants_images = args.images || args.all;
+    let at_work = if wants_images { AtWork::look(&cx.paths.home)? } else { AtWork::Nobody(None) };
+    let is_busy = matches!(at_work, AtWork::Somebody);
+    let (removed, kept) = plan(args, &cx.paths, &Living::look(), is_busy)?;
     for kept in &kept {
         cx.ui.warn(format!("{} stays: {}", cx.paths.shown(&kept.path).display(), kept.reason));
     }
     let freed_bytes = removed.iter().map(|target| target.bytes).sum();
     tell(&removed, freed_bytes, args, cx);
+    // Before the files: the lock is one of them.
+    let images = match engine {
+        Some(engine) if wants_images && !is_busy => Some(images(&engine, args, cx).await?),
+        Some(engine) => {
+            if is_busy {
+                cx.ui.warn("the images stay: a build-image is at work");
+            }
+            Some(left(&engine, args, cx).await?)
+        }
+        None => None,
+    };
     if !args.dry_run && !removed.is_empty() {
         let progress = cx.ui.progress("removing");
         progress.total_bytes(freed_bytes);
@@ -102,10 +119,7 @@ async fn clean(args: &Args, cx: &Context<'_>, stop: &CancellationToken) -> anyho
             progress.done_bytes(done);
         }
     }
-    let images = match engine {
-        Some(engine) => Some(images(&engine, args, cx).await?),
-        None => None,
-    };
+    drop(at_work);
     Ok(Cleaned { dry_run: args.dry_run, removed, kept, images, freed_bytes })
 }
 
@@ -128,32 +142,48 @@ fn megabytes(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / 1e6)
 }
 
-/// The engine, where images are to go. With `--all` a machine may have none.
+/// The engine. One that is absent is an error only where it was asked for: with `--all`, or for what
+/// killed commands left, a machine may have none.
 async fn engine(args: &Args, cx: &Context<'_>) -> anyhow::Result<Option<Engine>> {
-    if !args.images && !args.all {
-        return Ok(None);
-    }
     match Engine::connect().await {
         Ok(engine) => Ok(Some(engine)),
-        Err(error) if !args.images => {
-            cx.ui.say(format!("no image is looked for: {error:#}"));
+        Err(error) if args.images => Err(error),
+        Err(error) => {
+            if args.all {
+                cx.ui.say(format!("no image is looked for: {error:#}"));
+            }
             Ok(None)
         }
-        Err(error) => Err(error),
     }
 }
 
 /// Removes every container and image that was made here.
 async fn images(engine: &Engine, args: &Args, cx: &Context<'_>) -> anyhow::Result<Removed> {
     let removed = if args.dry_run {
-        let images = engine.images_of_ours().await.map_err(EngineError::told)?;
-        Removed { images: images.len(), ..Removed::default() }
+        publish::count_all(engine).await?
     } else {
         publish::remove_all(engine, cx.ui).await?
     };
+    tell_images(removed, args, cx);
+    Ok(removed)
+}
+
+/// Removes containers and candidates of calls of `build-image` that were killed.
+async fn left(engine: &Engine, args: &Args, cx: &Context<'_>) -> anyhow::Result<Removed> {
+    let left = Left::look(engine).await.map_err(EngineError::told)?;
+    if !args.dry_run {
+        left.remove(engine).await.map_err(EngineError::told)?;
+    }
+    let removed = left.counted();
+    if removed != Removed::default() {
+        tell_images(removed, args, cx);
+    }
+    Ok(removed)
+}
+
+fn tell_images(removed: Removed, args: &Args, cx: &Context<'_>) {
     let word = if args.dry_run { "would remove" } else { "removed" };
     cx.ui.data(format!("{word} {} images, {} containers", removed.images, removed.containers));
-    Ok(removed)
 }
 
 /// Folders of `parent`, in order. None: it is not there.

@@ -34,7 +34,8 @@ pub struct Kept {
     pub reason: String,
 }
 
-/// Everything that `args` ask for and that is there, sorted out by whether something uses it.
+/// Everything that `args` ask for and that is there, sorted out by whether something uses it; an image is
+/// being built where `is_building`.
 ///
 /// # Errors
 ///
@@ -43,11 +44,14 @@ pub fn plan(
     args: &Args,
     paths: &Paths,
     living: &Living,
+    is_building: bool,
 ) -> anyhow::Result<(Vec<Target>, Vec<Kept>)> {
     let mut sizes = Sizes::default();
     let (mut removed, mut kept) = (Vec::new(), Vec::new());
     for (what, path) in wanted(args, paths)? {
-        let user = living.user_of(&path).or_else(|| new_or_locked(what, &path));
+        let built =
+            (what == BUILDING && is_building).then(|| "a build-image is at work".to_owned());
+        let user = built.or_else(|| living.user_of(&path)).or_else(|| new_or_locked(what, &path));
         match user {
             Some(reason) => kept.push(Kept { path, reason }),
             None => removed.push(Target { what, bytes: sizes.of(&path), path }),
@@ -59,6 +63,9 @@ pub fn plan(
 /// What killed commands leave behind; it goes without a flag.
 const DATA: &str = "data of a run";
 const BEGUN: &str = "begun download";
+
+/// What building images keeps.
+const BUILDING: &str = "image building";
 
 /// Whether a command has just begun with it, or one that we cannot see holds its lock.
 fn new_or_locked(what: &str, path: &Path) -> Option<String> {
@@ -108,7 +115,7 @@ fn wanted(args: &Args, paths: &Paths) -> anyhow::Result<Vec<(&'static str, PathB
     if is(args.images) {
         let image = paths.home.join("image");
         let is_ours = image.join("lock").is_file();
-        add("image building", if is_ours { vec![image] } else { Vec::new() });
+        add(BUILDING, if is_ours { vec![image] } else { Vec::new() });
     }
     Ok(wanted)
 }

@@ -70,7 +70,7 @@ impl World {
 
     /// What is planned, below the world's folder, with sizes.
     fn planned(&self, args: &Args, living: &Living) -> (Vec<(String, u64)>, Vec<String>) {
-        let (removed, kept) = plan(args, &self.paths, living).expect("a plan");
+        let (removed, kept) = plan(args, &self.paths, living, false).expect("a plan");
         let name = |path: &Path| {
             path.strip_prefix(self.folder.path()).expect("inside").display().to_string()
         };

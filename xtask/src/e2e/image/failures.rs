@@ -1,5 +1,6 @@
 //! Every failure leaves the old image under its name, and no container.
 
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -9,7 +10,9 @@ use tokio::process::Command;
 
 use super::world::{World, said, with_engine};
 use crate::image::base;
+use crate::image::engine::Spec;
 use crate::image::layer::{Entry, Layer};
+use crate::image::session::Session;
 
 /// As long as the first of them may wait for a base that is made.
 const PATIENCE: Duration = Duration::from_secs(420);
@@ -173,6 +176,33 @@ async fn e2e_image_that_is_interrupted_leaves_nothing() {
         kill_process(pid, Signal::INT).expect("it is there");
         let output = child.wait_with_output().await.expect("an end");
         assert_eq!(output.status.code(), Some(130), "{}", said(&output));
+        world.check_nothing_left(&old).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e2e_image_removes_first_what_a_killed_build_left() {
+    with_engine("killed", async |world| {
+        let old = world.old_image().await;
+        let mut child = Command::new("true").spawn().expect("true");
+        let killed = Session::of(child.id().expect("a process"));
+        child.wait().await.expect("it ends");
+        world.engine.tag(&old, &killed.candidate()).await.expect("a candidate");
+        let name = format!("reelbench-smoke-{}", killed.id());
+        let (image, labels) = (world.tag.clone(), killed.labels());
+        let command = vec!["serve".to_owned()];
+        let spec = Spec { name, image, command, labels, ..Spec::default() };
+        world.engine.start(&spec).await.expect_err("there is no program in it, but a container");
+        assert_eq!(world.leftovers().await.len(), 2, "a container and a candidate");
+
+        // One that fails early, but not before it has begun.
+        let mut build = world.build_of(Path::new("/no/programs"), &["--base", "local"]);
+        let output = build.output().await.expect("xtask starts");
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        let told = "removed what a killed build-image left: 1 images, 1 containers";
+        assert!(said.contains(told), "{said}");
         world.check_nothing_left(&old).await;
     })
     .await;

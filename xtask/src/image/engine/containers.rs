@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use bollard::errors::Error;
 use bollard::models::{
-    ContainerCreateBody, ContainerStateStatusEnum, DeviceRequest, HealthConfig, HealthStatusEnum,
-    HostConfig, Mount, MountType, PortBinding,
+    ContainerCreateBody, ContainerStateStatusEnum, ContainerSummary, DeviceRequest, HealthConfig,
+    HealthStatusEnum, HostConfig, Mount, MountType, PortBinding,
 };
 use bollard::query_parameters::{
     ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder,
@@ -16,7 +16,7 @@ use bollard::query_parameters::{
 };
 use futures::{StreamExt, TryStreamExt};
 
-use super::{Engine, EngineError, LABEL};
+use super::{Engine, EngineError, LABEL, SESSION};
 
 /// How often the health of a container of a test is looked at.
 const HEALTH_EVERY_NS: i64 = 500_000_000;
@@ -221,24 +221,52 @@ impl Engine {
         stopped.map_err(|error| EngineError::of(&format!("stop {name}"), &error))
     }
 
+    /// All containers that have `label`.
+    ///
+    /// # Errors
+    ///
+    /// The engine does not list them.
+    pub async fn containers(&self, label: &str) -> Result<Vec<String>, EngineError> {
+        let containers = self.labelled(label).await?;
+        Ok(containers.into_iter().filter_map(|one| one.id).collect())
+    }
+
+    /// All containers of calls of `build-image`, each with the name of its call.
+    ///
+    /// # Errors
+    ///
+    /// The engine does not list them.
+    pub async fn containers_of_sessions(&self) -> Result<Vec<(String, String)>, EngineError> {
+        let containers = self.labelled(SESSION).await?.into_iter();
+        Ok(containers.filter_map(|one| Some((one.id?, one.labels?.remove(SESSION)?))).collect())
+    }
+
+    async fn labelled(&self, label: &str) -> Result<Vec<ContainerSummary>, EngineError> {
+        let labelled = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&labelled).build();
+        let containers = self.docker.list_containers(Some(options)).await;
+        containers.map_err(|error| EngineError::of("list containers", &error))
+    }
+
     /// Removes all containers that have `label`, with their volumes. How many there were.
     ///
     /// # Errors
     ///
     /// The engine does not list or remove them.
     pub async fn remove_containers(&self, label: &str) -> Result<usize, EngineError> {
-        let labelled = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
-        let options = ListContainersOptionsBuilder::default().all(true).filters(&labelled).build();
-        let containers = self.docker.list_containers(Some(options)).await;
-        let containers = containers.map_err(|error| EngineError::of("list containers", &error))?;
-        let ids: Vec<String> = containers.into_iter().filter_map(|one| one.id).collect();
+        let ids = self.containers(label).await?;
         for id in &ids {
             self.remove_container(id).await?;
         }
         Ok(ids.len())
     }
 
-    async fn remove_container(&self, id: &str) -> Result<(), EngineError> {
+    /// Removes a container, with its volumes. One that is gone, or on its way, is no error.
+    ///
+    /// # Errors
+    ///
+    /// The engine does not remove it.
+    pub async fn remove_container(&self, id: &str) -> Result<(), EngineError> {
         let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         match self.docker.remove_container(id, Some(options)).await {
             Ok(()) | Err(Error::DockerResponseServerError { status_code: 404 | 409, .. }) => Ok(()),
