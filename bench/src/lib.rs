@@ -16,6 +16,7 @@ mod distribution;
 mod ending;
 mod hdr_log;
 mod load;
+pub mod markdown;
 mod parts;
 pub mod picture;
 mod plan;

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::metric::{Metric, Section};
-use super::table::table;
 use super::{Arm, Comparison};
 use crate::Run;
+use crate::markdown::table;
 
 /// Name of the Markdown of a comparison.
 pub const PAGE: &str = "comparison.md";
@@ -99,14 +99,14 @@ fn differences(comparison: &Comparison) -> String {
         [name, known(&difference.before), known(&difference.after), breaks]
     });
     let rows: Vec<[String; 4]> = rows.collect();
-    format!("## What differs\n\n{}", table(["what", "before", "after", "like for like"], &rows))
+    format!("## What differs\n\n{}", table(["what", "before", "after", "like for like"], rows))
 }
 
 fn figures(title: &str, wanted: &[Section], metrics: &[Metric]) -> Option<String> {
     let rows: Vec<[String; 6]> =
         metrics.iter().filter(|metric| wanted.contains(&metric.section)).map(row).collect();
     let header = ["figure", "before", "after", "after/before (95 %)", "better is", "verdict"];
-    (!rows.is_empty()).then(|| format!("## {title}\n\n{}", table(header, &rows)))
+    (!rows.is_empty()).then(|| format!("## {title}\n\n{}", table(header, rows)))
 }
 
 fn row(metric: &Metric) -> [String; 6] {

@@ -2,7 +2,7 @@
 
 use super::interval::{self, Interval, MEAN_NEEDS, Ratio};
 use super::metric::{Better, Level, Metric, Section, Unit, Word};
-use crate::{Ending, Outcome, Parts, Run, Sample, Summary, dependence};
+use crate::{Ending, Outcome, Parts, Run, Sample, Summary};
 
 /// Shorter times are taken for this: half of what the clock tells apart, in microseconds.
 const LEAST_US: f64 = 0.5;
@@ -40,12 +40,6 @@ pub(super) fn metrics(before: Arm<'_>, after: Arm<'_>) -> Vec<Metric> {
         |metric: &Metric| metric.before == Level::Absent && metric.after == Level::Absent;
     metrics.retain(|metric| metric.section == Section::Primary || !is_nowhere(metric));
     metrics
-}
-
-/// How many independent jobs say as much about the latency as those of `run` that ended well.
-pub(crate) fn worth(run: &Run) -> u64 {
-    let latencies: Vec<u64> = well(run).iter().map(|job| job.latency_us()).collect();
-    dependence::worth(&latencies)
 }
 
 /// The jobs that ended well, in the order in which they were sent.

@@ -10,7 +10,6 @@ mod interval;
 mod markdown;
 mod metric;
 mod metrics;
-mod table;
 mod warnings;
 
 use serde::Serialize;
@@ -19,7 +18,6 @@ pub use self::differences::Difference;
 pub use self::interval::Ratio;
 pub use self::markdown::{PAGE, files, markdown};
 pub use self::metric::{Better, Level, Metric, Section, Unit, Word};
-pub(crate) use self::metrics::worth;
 pub use self::warnings::{Side, Warning};
 use crate::{Doubt, Run, Summary};
 

@@ -5,7 +5,6 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Difference;
-use super::metrics::worth;
 use crate::{Ending, Run, Summary};
 
 /// Which run.
@@ -105,8 +104,8 @@ fn failed_jobs(side: Side, (_, summary): Arm<'_>) -> Option<Warning> {
     (n_failed > 0).then_some(Warning::FailedJobs { side, n_failed })
 }
 
-fn dependent(side: Side, (run, summary): Arm<'_>) -> Option<Warning> {
-    let (n, worth) = (summary.n_ok, worth(run));
+fn dependent(side: Side, (_, summary): Arm<'_>) -> Option<Warning> {
+    let (n, worth) = (summary.n_ok, summary.latency.worth());
     (worth < n).then_some(Warning::Dependent { side, n, worth })
 }
 

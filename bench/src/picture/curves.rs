@@ -3,8 +3,8 @@
 use plotters::prelude::*;
 
 use super::axes::{self, Chart, Room, Scale, place};
-use super::canvas::{Canvas, Drawn};
-use super::legend::Entry;
+use super::canvas::{Canvas, Drawn, Head, picture};
+use super::legend::{Entry, Legend};
 use super::theme::{self, LEFT, MARGIN, MIDDLE, RIGHT, SHADE, SMALL, SOFT, WIDTH, words};
 use crate::quantile::rank;
 use crate::{Distribution, Estimate, text};
@@ -22,8 +22,6 @@ pub(super) struct Curve<'a> {
     pub colour: RGBColor,
     pub shape: Shape,
     pub times: &'a Distribution,
-    /// How many independent times say as much as these.
-    pub worth: u64,
 }
 
 /// What marks a percentile on a curve, so that curves differ in more than colour. The values of the round
@@ -66,23 +64,16 @@ impl Curve<'_> {
             .take_while(|x| n > 0 && *x <= end)
             .map(|x| {
                 let q = 1.0 - 10_f64.powf(-x);
-                let known = Estimate::of_dependent(q, n, self.worth, at_rank);
+                let known = Estimate::of_dependent(q, n, self.times.worth(), at_rank);
                 Step { x, seen: at_rank(rank(q, n)), known }
             })
             .collect()
     }
 
-    /// What is known of quantile `q`.
-    fn known(&self, q: f64) -> Estimate {
-        let ascending = self.times.ascending();
-        let at_rank = |rank: u64| ascending[rank as usize - 1];
-        Estimate::of_dependent(q, self.times.n(), self.worth, at_rank)
-    }
-
     /// `n = 80`, and what it is worth where that is less.
     fn n(&self) -> String {
-        let n = self.times.n();
-        if self.worth == n { format!("n = {n}") } else { format!("n = {n}, worth {}", self.worth) }
+        let (n, worth) = (self.times.n(), self.times.worth());
+        if worth == n { format!("n = {n}") } else { format!("n = {n}, worth {worth}") }
     }
 }
 
@@ -92,8 +83,28 @@ fn carried_until(curve: &Curve<'_>) -> f64 {
     traced.iter().rev().find(|step| step.is_carried()).map_or(0.0, |step| step.x)
 }
 
+/// A picture of `curves`, each of at least one time, under `head`.
+pub(super) fn page(head: &Head, curves: &[Curve<'_>]) -> String {
+    let legend = Legend::of(legend(curves));
+    let top = head.height();
+    let height = top + legend.height() + 396.0;
+    picture(head, height, |canvas| {
+        legend.draw(canvas, top)?;
+        draw(canvas, (top + legend.height() + 8.0, height - 12.0), curves)
+    })
+}
+
+/// The percentiles of each curve in words.
+pub(super) fn described(curves: &[Curve<'_>]) -> String {
+    let said = curves.iter().map(|Curve { name, times, .. }| {
+        let percentiles = [0.5, 0.9, 0.95, 0.99].map(|q| text::quantile(times, q));
+        format!("{name}: n = {}, {}.", times.n(), percentiles.join(", "))
+    });
+    said.collect::<Vec<_>>().join(" ")
+}
+
 /// Draws `curves`, each of at least one time, between `top` and `bottom`.
-pub(super) fn draw(canvas: &Canvas<'_>, (top, bottom): (f64, f64), curves: &[Curve<'_>]) -> Drawn {
+fn draw(canvas: &Canvas<'_>, (top, bottom): (f64, f64), curves: &[Curve<'_>]) -> Drawn {
     let marks = [(0.0, "0")]
         .into_iter()
         .chain(MARKED.into_iter().map(position).zip(["50", "90", "95", "99", "99.9"]));
@@ -202,7 +213,7 @@ impl Curve<'_> {
     /// Draws the mark at `q` and gives its value.
     fn value(&self, canvas: &Canvas<'_>, chart: &Chart<'_>, q: f64) -> Drawn<Option<Label>> {
         let at = |us: u64| place(chart, position(q), us as f64);
-        let ((x, y), away, text) = match self.known(q) {
+        let ((x, y), away, text) = match self.times.quantile(q) {
             Estimate::Carried { value, .. } => {
                 self.shape.draw(canvas, at(value), self.colour)?;
                 (at(value), self.shape.away(), text::duration(value))
@@ -255,7 +266,7 @@ fn arrow(canvas: &Canvas<'_>, (x, y): (f64, f64), colour: RGBColor) -> Drawn {
 }
 
 /// What the signs mean.
-pub(super) fn legend(curves: &[Curve<'_>]) -> Vec<Entry> {
+fn legend(curves: &[Curve<'_>]) -> Vec<Entry> {
     let one = |curve: &Curve<'_>| {
         let (shape, colour) = (curve.shape, curve.colour);
         Entry::new(&format!("{} ({})", curve.name, curve.n()), move |canvas, (x, y)| {

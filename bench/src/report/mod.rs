@@ -1,9 +1,7 @@
 //! A run as a report: Markdown and its companions, a pure function of the run, byte for byte.
 
-mod markdown;
 mod sections;
 
-pub(crate) use self::markdown::cell;
 use crate::{Doubt, Ending, Run, Summary, hdr_log, picture, text};
 
 /// Name of the Markdown in the folder of a run.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::markdown::table;
+use crate::markdown::table;
 use crate::text::{duration, estimate};
 use crate::{Distribution, Doubt, Ending, Plan, Run, Summary, Usage};
 

@@ -1,11 +1,12 @@
-//! A Markdown table whose columns line up, so that a terminal shows it as well as GitHub does.
+//! Markdown as GitHub reads it (<https://github.github.com/gfm/>), and as a terminal shows it.
 
-use crate::report::cell;
-
-/// The first column names, the others are compared.
-pub(super) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
-    let header = header.map(str::to_owned);
-    let lines: Vec<[String; N]> = std::iter::once(&header)
+/// A table whose columns line up. The first column names, the others are compared. Cells may hold anything:
+/// what would end a cell or a row is escaped.
+pub fn table<const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let lines: Vec<[String; N]> = std::iter::once(header.map(str::to_owned))
         .chain(rows)
         .map(|cells| cells.each_ref().map(|text| cell(text)))
         .collect();
@@ -21,6 +22,12 @@ pub(super) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> 
     });
     text.insert(1, line(&marks, &widths));
     text.join("\n")
+}
+
+/// Text that stays inside its cell.
+pub fn cell(text: &str) -> String {
+    let lines: Vec<&str> = text.split(['\n', '\r']).filter(|line| !line.is_empty()).collect();
+    lines.join(" ").replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;")
 }
 
 fn line<const N: usize>(cells: &[String; N], widths: &[usize; N]) -> String {
@@ -42,7 +49,18 @@ mod tests {
             | ---- | ----: |\n\
             | a\\|b |   1 2 |\n\
             | µ    | 12345 |";
-        assert_eq!(table(["name", "n"], &rows), expected);
-        assert_eq!(table(["n"], &[]), "| n    |\n| ---- |");
+        assert_eq!(table(["name", "n"], rows), expected);
+        assert_eq!(table(["n"], []), "| n    |\n| ---- |");
+    }
+
+    #[test]
+    fn no_cell_breaks_its_table() {
+        let rows = [["a|b".to_owned(), "1\n2".to_owned()], ["<b>".to_owned(), "\\".to_owned()]];
+        let expected = "\
+            | name   | value |\n\
+            | ------ | ----: |\n\
+            | a\\|b   |   1 2 |\n\
+            | &lt;b> |    \\\\ |";
+        assert_eq!(table(["name", "value"], rows), expected);
     }
 }
