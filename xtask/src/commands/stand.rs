@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -70,6 +71,21 @@ impl Flags {
             fs_err::metadata(file)?;
         }
         Ok(())
+    }
+}
+
+impl Flags {
+    /// How the pipeline was set up, for the run file.
+    pub fn facts(&self) -> Vec<(&'static str, Value)> {
+        let before = if self.no_build { ", as it was built before" } else { "" };
+        let build = format!("{:?}{before}", self.build).to_lowercase();
+        let mut facts = vec![("profile", self.profile.clone().into()), ("build", build.into())];
+        if !self.set.is_empty() {
+            facts.push(("set", self.set.clone().into()));
+        }
+        let behaviour = self.behaviour.as_deref().map(Path::to_string_lossy);
+        facts.extend(behaviour.map(|file| ("behaviour", file.into_owned().into())));
+        facts
     }
 }
 

@@ -14,10 +14,7 @@ pub fn with_tag(typed: &str) -> Result<String, String> {
     if typed.contains('@') {
         return Err("a digest cannot be given to an image".to_owned());
     }
-    let (name, tag) = match typed.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => (name, tag),
-        _ => (typed, "latest"),
-    };
+    let (name, tag) = split(typed);
     if name.len() > LONGEST_NAME {
         return Err(format!("the name is longer than {LONGEST_NAME} bytes"));
     }
@@ -44,6 +41,14 @@ pub fn with_tag(typed: &str) -> Result<String, String> {
         ));
     }
     Ok(format!("{name}:{tag}"))
+}
+
+/// A name without its tag, and the tag. A port is no tag; a digest stays with the name.
+pub fn split(name: &str) -> (&str, &str) {
+    match name.rsplit_once(':') {
+        Some((repo, tag)) if !tag.contains('/') && !repo.contains('@') => (repo, tag),
+        _ => (name, if name.contains('@') { "" } else { "latest" }),
+    }
 }
 
 /// Whether what stands before the first slash is a registry, and not a part of the name.
@@ -125,5 +130,18 @@ mod tests {
         check("a@sha256:ab", Err("a digest"));
         check(&"ab".repeat(32), Err("are an ID"));
         check(&"a".repeat(256), Err("longer than 255 bytes"));
+    }
+
+    #[test]
+    fn a_port_and_a_digest_are_no_tag() {
+        for (name, expected) in [
+            ("debian", ("debian", "latest")),
+            ("debian:bookworm-slim", ("debian", "bookworm-slim")),
+            ("host:5000/base", ("host:5000/base", "latest")),
+            ("host:5000/base:1", ("host:5000/base", "1")),
+            ("debian@sha256:ab", ("debian@sha256:ab", "")),
+        ] {
+            assert_eq!(split(name), expected);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use bench::markdown::table;
 use fetch::Digest;
 use serde::Serialize;
 
@@ -220,46 +221,41 @@ impl Built {
         ));
         line(&format!("Image ID: `{}`\n", self.image));
         line("## Layers, from the bottom\n");
-        line("| stratum | made by | MB | state | digest |");
-        line("|---|---|--:|---|---|");
-        for layer in &self.layers {
-            line(&format!(
-                "| {} | {} | {} | {} | `{}` |",
-                layer.stratum,
-                layer.made_by.replace('|', "\\|"),
-                megabytes(layer.bytes),
-                if layer.reused { "was there" } else { "new" },
-                &layer.digest.to_string()[..12],
-            ));
-        }
+        line(&table(
+            ["stratum", "made by", "MB", "state", "digest"],
+            self.layers.iter().map(|layer| {
+                let state = if layer.reused { "was there" } else { "new" };
+                let digest = format!("`{}`", &layer.digest.to_string()[..12]);
+                let stratum = layer.stratum.to_owned();
+                let made_by = layer.made_by.clone();
+                [stratum, made_by, megabytes(layer.bytes), state.to_owned(), digest]
+            }),
+        ));
         line("\n## Strata\n");
-        line("| stratum | image | state | MB sent | seconds |");
-        line("|---|---|---|--:|--:|");
-        for stratum in &self.strata {
-            let state = if stratum.reused { "reused" } else { "built" };
-            let Stratum { name, image, seconds, .. } = stratum;
-            let image = image.get(..19).filter(|_| image.starts_with("sha256:")).unwrap_or(image);
-            line(&format!(
-                "| {name} | `{image}` | {state} | {} | {seconds:.1} |",
-                megabytes(stratum.sent)
-            ));
-        }
+        line(&table(
+            ["stratum", "image", "state", "MB sent", "seconds"],
+            self.strata.iter().map(|stratum| {
+                let Stratum { name, image, seconds, .. } = stratum;
+                let state = if stratum.reused { "reused" } else { "built" };
+                let short = image.get(..19).filter(|_| image.starts_with("sha256:"));
+                let image = format!("`{}`", short.unwrap_or(image));
+                let sent = megabytes(stratum.sent);
+                [(*name).to_owned(), image, state.to_owned(), sent, format!("{seconds:.1}")]
+            }),
+        ));
         line("\n## Steps\n");
-        line("| step | seconds |");
-        line("|---|--:|");
-        for Step { name, seconds } in &self.steps {
-            line(&format!("| {name} | {seconds:.1} |"));
-        }
+        let steps = self.steps.iter();
+        let steps = steps.map(|step| [step.name.to_owned(), format!("{:.1}", step.seconds)]);
+        line(&table(["step", "seconds"], steps));
         line("\n## Models\n");
-        line("| model | weights | licence | sha256 |");
-        line("|---|---|---|---|");
-        for model in &self.models {
-            let weights = format!("{:?}", model.weights).to_lowercase();
-            line(&format!(
-                "| {} | {weights} | {} | `{}` |",
-                model.name, model.licence, model.sha256
-            ));
-        }
+        line(&table(
+            ["model", "weights", "licence", "sha256"],
+            self.models.iter().map(|model| {
+                let weights = format!("{:?}", model.weights).to_lowercase();
+                let digest = format!("`{}`", model.sha256);
+                [model.name.clone(), weights, model.licence.clone(), digest]
+            }),
+        ));
         line("\n## Smoke test\n");
         if self.findings.is_empty() {
             line("Not run: the same image had passed it before.");

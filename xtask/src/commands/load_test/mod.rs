@@ -5,7 +5,7 @@ mod remote;
 mod tell;
 
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bench::{Plan, Run};
@@ -191,7 +191,7 @@ async fn loaded(
         scenario,
         plan: args.plan(),
         target: "the pipeline of this checkout".to_owned(),
-        settings: settings(args),
+        settings: args.flags.facts(),
         pid: stand.pid(),
     };
     // A process that has ended is gone for good: nobody starts it again.
@@ -202,19 +202,6 @@ async fn loaded(
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     drive(asked, client, folder, died, cx, stop).await
-}
-
-/// How the pipeline was set up, for the run file.
-fn settings(args: &Args) -> Vec<(&'static str, serde_json::Value)> {
-    let before = if args.flags.no_build { ", as it was built before" } else { "" };
-    let build = format!("{:?}{before}", args.flags.build).to_lowercase();
-    let behaviour = args.flags.behaviour.as_deref().map(Path::to_string_lossy);
-    let mut settings =
-        vec![("profile", args.flags.profile.clone().into()), ("build", build.into())];
-    let set = Some(&args.flags.set).filter(|set| !set.is_empty());
-    settings.extend(set.map(|set| ("set", set.clone().into())));
-    settings.extend(behaviour.map(|file| ("behaviour", file.into_owned().into())));
-    settings
 }
 
 #[cfg(test)]

@@ -221,9 +221,8 @@ async fn record(scenario: &Scenario, args: &Args, cx: &Context<'_>) -> anyhow::R
     let began_us = jiff::Timestamp::now().as_microsecond().try_into().unwrap_or(0);
     let mut record = bench::Run::new(asked, bench::Plan::single(), "native", began_us);
     record.environment = machine::facts(&cx.paths.root).await;
-    let settings =
-        [("profile", args.flags.profile.clone().into()), ("set", args.flags.set.clone().into())];
-    record.environment.extend(settings.map(|(name, value)| (name.to_owned(), value)));
+    let facts = args.flags.facts().into_iter();
+    record.environment.extend(facts.map(|(name, value)| (name.to_owned(), value)));
     Ok(record)
 }
 

@@ -13,6 +13,7 @@ use fetch::Digest;
 use futures::StreamExt;
 
 use super::super::pieces::{self, Piece};
+use super::super::reference::split;
 use super::{Engine, EngineError, LABEL};
 use crate::ui::Progress;
 
@@ -227,32 +228,6 @@ impl Engine {
         match self.meter.take_broken() {
             Some(source) => EngineError::Ours { what: what.to_owned(), source },
             None => EngineError::of(what, error),
-        }
-    }
-}
-
-/// A name without its tag, and the tag. A port is no tag; a digest stays with the name.
-fn split(name: &str) -> (&str, &str) {
-    match name.rsplit_once(':') {
-        Some((repo, tag)) if !tag.contains('/') && !repo.contains('@') => (repo, tag),
-        _ => (name, if name.contains('@') { "" } else { "latest" }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_port_and_a_digest_are_no_tag() {
-        for (name, expected) in [
-            ("debian", ("debian", "latest")),
-            ("debian:bookworm-slim", ("debian", "bookworm-slim")),
-            ("host:5000/base", ("host:5000/base", "latest")),
-            ("host:5000/base:1", ("host:5000/base", "1")),
-            ("debian@sha256:ab", ("debian@sha256:ab", "")),
-        ] {
-            assert_eq!(split(name), expected);
         }
     }
 }

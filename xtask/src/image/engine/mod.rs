@@ -5,6 +5,7 @@
 
 mod containers;
 mod error;
+mod files;
 mod images;
 
 use std::sync::Arc;
@@ -32,6 +33,12 @@ pub const LABEL: &str = "reelbench";
 /// Which call of `build-image` a container belongs to.
 pub const SESSION: &str = "reelbench.session";
 
+/// Where the environment says that the engine is.
+pub fn host_from_env() -> String {
+    let host = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
+    host.unwrap_or_else(|| SOCKET.to_owned())
+}
+
 /// An engine that answered.
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -48,8 +55,7 @@ impl Engine {
     ///
     /// None answers there.
     pub async fn connect() -> anyhow::Result<Self> {
-        let host = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
-        Self::at(&host.unwrap_or_else(|| SOCKET.to_owned())).await
+        Self::at(&host_from_env()).await
     }
 
     /// The engine at `host`.
@@ -58,24 +64,33 @@ impl Engine {
     ///
     /// None answers there.
     pub async fn at(host: &str) -> anyhow::Result<Self> {
-        let absent = |reason: String| {
+        Self::reach(host).await.map_err(|reason| {
             Failure::environment(format!("no container engine answers at {host}: {reason}"))
                 .with_hint(
                     "start Docker (Debian and Ubuntu: `apt-get install docker.io`), or name its \
                      socket: DOCKER_HOST=unix:///path/to/docker.sock",
                 )
-        };
+                .into()
+        })
+    }
+
+    /// The engine at `host`, or the reason why none answers there.
+    ///
+    /// # Errors
+    ///
+    /// The reason, in a few words.
+    pub async fn reach(host: &str) -> Result<Self, String> {
         if std::env::var_os("DOCKER_TLS_VERIFY").is_some() && !host.starts_with("unix://") {
-            return Err(absent("TLS to an engine is not spoken here".to_owned()).into());
+            return Err("TLS to an engine is not spoken here".to_owned());
         }
-        let docker = Docker::connect_with_host(host).map_err(|error| absent(error.to_string()))?;
+        let docker = Docker::connect_with_host(host).map_err(|error| error.to_string())?;
         let hello = tokio::time::timeout(HELLO, docker.negotiate_version()).await;
         let docker = match hello {
             Ok(Ok(docker)) => docker.with_timeout(ANSWER),
-            Ok(Err(error)) => return Err(absent(error::root_cause(&error)).into()),
-            Err(_) => return Err(absent(format!("silent for {} s", HELLO.as_secs())).into()),
+            Ok(Err(error)) => return Err(error::root_cause(&error)),
+            Err(_) => return Err(format!("silent for {} s", HELLO.as_secs())),
         };
-        let version = docker.version().await.map_err(|error| absent(error.to_string()))?;
+        let version = docker.version().await.map_err(|error| error.to_string())?;
         let version = version.version.unwrap_or_default();
         Ok(Self { docker, host: host.to_owned(), version, meter: Arc::default() })
     }
