@@ -101,11 +101,13 @@ fn notes(rows: &[Row<'_>]) -> Vec<String> {
             .to_owned(),
     ];
     let bounded = rows.iter().find_map(|row| match row.times.quantile(0.95) {
-        Estimate::Bounded { needs, .. } => Some((row.times.n(), needs)),
+        Estimate::Bounded { needs, .. } => Some((row.times.worth(), needs)),
         Estimate::Carried { .. } => None,
     });
-    if let Some((n, needs)) = bounded {
-        notes.push(format!("> at least: n = {n} does not carry p95, which needs {needs}"));
+    if let Some((worth, needs)) = bounded {
+        notes.push(format!(
+            "> at least: p95 needs {needs} independent jobs, and these are worth {worth} or so"
+        ));
     }
     notes
 }
