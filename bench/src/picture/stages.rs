@@ -100,13 +100,13 @@ fn notes(rows: &[Row<'_>]) -> Vec<String> {
          up to more than 100 %"
             .to_owned(),
     ];
-    let bounded = rows.iter().find_map(|row| match row.times.quantile(0.95) {
+    let bounded = rows.iter().filter_map(|row| match row.times.quantile(0.95) {
         Estimate::Bounded { needs, .. } => Some((row.times.worth(), needs)),
         Estimate::Carried { .. } => None,
     });
-    if let Some((worth, needs)) = bounded {
+    if let Some((worth, needs)) = bounded.min() {
         notes.push(format!(
-            "> at least: p95 needs {needs} independent jobs, and these are worth {worth} or so"
+            "> at least: p95 needs {needs} independent jobs; the fewest that a row is worth are {worth}"
         ));
     }
     notes
