@@ -15,10 +15,13 @@ mod stage;
 mod status;
 
 pub use outcome::{
-    ClipUse, ModelUse, NarrationInfo, Outcome, RejectedClip, SubtitleInfo, TimingSource, VideoInfo,
-    Weights,
+    ClipUse, Downloads, ModelUse, NarrationInfo, Outcome, RejectedClip, SelectionInfo, SocialPost,
+    SubtitleInfo, TimingSource, VideoInfo, Weights, Writer,
 };
 pub use problem::{FieldError, Problem};
-pub use spec::{Aspect, BgmType, JobSpec, Priority, Size, SubtitlePosition, Terms, VideoSource};
+pub use spec::{
+    Aspect, Background, BgmType, ConcatMode, FitMode, JobSpec, Material, Platform, Priority, Size,
+    SubtitleAnimation, SubtitlePosition, Terms, Transition, VideoSource,
+};
 pub use stage::{Stage, UnknownStage};
 pub use status::{Accepted, JobError, JobState, JobStatus, StageTime};

@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use crate::{ConcatMode, Platform};
+
 /// What a job made. A part is absent where `stop_at` ended the job before it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -15,20 +17,70 @@ pub struct Outcome {
     /// Clips in the order in which they are shown.
     #[serde(default)]
     pub clips: Vec<ClipUse>,
+    /// The same for each further video.
+    #[serde(default)]
+    pub more_clips: Vec<Vec<ClipUse>>,
     /// Distinct clips that were there to choose from.
     #[serde(default)]
     pub clips_available: usize,
     /// Clips that were downloaded and not used because they are broken.
     #[serde(default)]
     pub rejected: Vec<RejectedClip>,
-    /// The video.
+    /// How the clips were chosen.
+    #[serde(default)]
+    pub selection: Option<SelectionInfo>,
+    /// What the network was asked for to get the clips.
+    #[serde(default)]
+    pub downloads: Downloads,
+    /// The video; with `video_count` above 1 the first one.
     pub video: Option<VideoInfo>,
+    /// All videos, the first one first.
+    #[serde(default)]
+    pub videos: Vec<VideoInfo>,
+    /// File name of the cover image in the job folder, a JPEG.
+    #[serde(default)]
+    pub cover: Option<String>,
+    /// What was not done as it was asked for, in words: the video is there all the same.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// Where the artefacts were published, as URLs.
     #[serde(default)]
     pub published: Vec<String>,
+    /// What to publish the video with: one for each platform that was asked for.
+    #[serde(default)]
+    pub social: Vec<SocialPost>,
     /// Model weights that had a part in it.
     #[serde(default)]
     pub models: Vec<ModelUse>,
+    /// How long the last attempt waited for other programs (ffmpeg, speech) and for models; the rest of
+    /// its time is the service's own.
+    #[serde(default)]
+    pub elsewhere_us: u64,
+}
+
+/// What a video is published with, within the limits of the platform.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SocialPost {
+    /// Where.
+    pub platform: Platform,
+    /// Never empty.
+    pub title: String,
+    /// What stands below the video.
+    pub caption: String,
+    /// Each with its `#`.
+    pub hashtags: Vec<String>,
+    /// Who wrote it.
+    pub writer: Writer,
+}
+
+/// Who wrote a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Writer {
+    /// The language model.
+    Llm,
+    /// Nobody: it was taken from subject and script, because the model gave nothing that can be used.
+    Script,
 }
 
 /// The video file.
@@ -68,6 +120,9 @@ pub struct NarrationInfo {
 pub struct SubtitleInfo {
     /// File name of the SRT in the job folder.
     pub srt: String,
+    /// File name of the WebVTT in the job folder.
+    #[serde(default)]
+    pub vtt: String,
     /// File name of the ASS in the job folder.
     pub ass: String,
     /// How many cues.
@@ -76,6 +131,12 @@ pub struct SubtitleInfo {
     pub timing: TimingSource,
     /// Font family they are drawn with.
     pub font: String,
+    /// What was asked for, where that font stands in for another.
+    #[serde(default)]
+    pub font_stands_in_for: Option<String>,
+    /// What a reader should know of them: why that font, letters it lacks, why the times are guessed.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// How words got their times, best first.
@@ -111,6 +172,18 @@ pub struct ClipUse {
     pub score: Option<f32>,
 }
 
+/// How the clips of a video were chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelectionInfo {
+    /// The order that they are in, which need not be the one that was asked for.
+    pub mode: ConcatMode,
+    /// Why it is another one.
+    pub warning: Option<String>,
+    /// Whether the pictures of the clips counted, beside what is written of them.
+    #[serde(default)]
+    pub pictures: bool,
+}
+
 /// A clip that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectedClip {
@@ -118,6 +191,23 @@ pub struct RejectedClip {
     pub url: String,
     /// What is wrong with it.
     pub reason: String,
+}
+
+/// What was downloaded to get the clips of a job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Downloads {
+    /// Clips that came by the network, whole.
+    pub clips: usize,
+    /// Clips that were in the store already.
+    pub reused: usize,
+    /// Bytes that were received, retries and broken files included.
+    pub bytes: u64,
+    /// Clips that nothing would have missed: the narration was covered without them, or their download
+    /// was dropped half-way because it was covered.
+    pub clips_in_vain: usize,
+    /// Bytes that were received of those.
+    pub bytes_in_vain: u64,
 }
 
 /// Model weights that had a part in a job.

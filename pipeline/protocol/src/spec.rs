@@ -1,12 +1,26 @@
-use std::fmt;
-use std::str::FromStr;
+//! What is asked for: one request, in MoneyPrinterTurbo's names.
 
-use serde::{Deserialize, Serialize};
+mod choices;
+mod material;
+mod size;
+mod terms;
+
+use serde::de::IntoDeserializer as _;
+use serde::{Deserialize, Deserializer, Serialize};
+
+pub use choices::{
+    BgmType, ConcatMode, FitMode, Platform, Priority, SubtitleAnimation, SubtitlePosition,
+    Transition, VideoSource,
+};
+pub use material::Material;
+pub use size::{Aspect, Size};
+pub use terms::Terms;
 
 use crate::Stage;
 
-/// What is asked for: one video. Names and defaults are MoneyPrinterTurbo's `VideoParams`; an unknown
-/// field is refused. Ranges are checked by the pipeline before any work.
+/// What is asked for. Names and defaults are those of MoneyPrinterTurbo's `VideoParams` (and, where
+/// marked "Extended", of MoneyPrinterTurbo-Extended); what is ours alone is marked. An unknown field is
+/// refused. Ranges are checked by the pipeline before any work.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct JobSpec {
@@ -14,21 +28,44 @@ pub struct JobSpec {
     pub video_subject: String,
     /// The narration text. Not empty: no script is asked of the language model.
     pub video_script: String,
+    /// Further wishes for the script, in words (up to 2,000 characters).
+    pub video_script_prompt: String,
+    /// In place of the role and rules that the language model is given (up to 8,000 characters).
+    pub custom_system_prompt: String,
     /// Search terms. Given: none are asked of the language model.
     pub video_terms: Option<Terms>,
     /// Shape of the picture.
     pub video_aspect: Aspect,
     /// Ours: exact size of the picture, in place of `video_aspect`'s.
     pub video_size: Option<Size>,
-    /// Where clips come from.
-    pub video_source: VideoSource,
+    /// What is done with a clip of another shape.
+    pub video_fit_mode: FitMode,
+    /// In which order clips are shown.
+    pub video_concat_mode: ConcatMode,
+    /// What happens at the border of two clips.
+    #[serde(deserialize_with = "transition_or_none")]
+    pub video_transition_mode: Option<Transition>,
     /// Longest time one clip is shown, seconds (1 to 60).
     pub video_clip_duration: f64,
+    /// Speed of the clips (0.5 to 2).
+    pub video_clip_speed: f64,
+    /// Clips that are encoded at once where each has an encode of its own (1 to 8).
+    pub video_clip_concurrency: u32,
+    /// Ask for terms in the order of the script, and show the clips in theirs.
+    pub match_materials_to_script: bool,
+    /// How many videos are made of the same narration (1 to 10).
+    pub video_count: u32,
+    /// Where clips come from.
+    pub video_source: VideoSource,
+    /// Local files, where `video_source` is `local`.
+    pub video_materials: Option<Vec<Material>>,
+    /// A ready narration: nothing is spoken.
+    pub custom_audio_file: Option<String>,
     /// Language of the script, a BCP 47 tag such as `vi` or `en-US`. Empty: told from the text.
     pub video_language: String,
     /// Paragraphs asked of the language model (1 to 10).
     pub paragraph_number: u32,
-    /// `espeak:<voice>`, `openai:<voice>`, or empty for the espeak-ng voice of the language.
+    /// `espeak:<voice>`, `openai:<voice>`, `no-voice`, or empty for the espeak-ng voice of the language.
     pub voice_name: String,
     /// Speed of the speech against the voice's own (0.5 to 2).
     pub voice_rate: f64,
@@ -40,22 +77,43 @@ pub struct JobSpec {
     pub bgm_file: String,
     /// Gain of the music (0 to 1). 0: none.
     pub bgm_volume: f64,
+    /// Ours: whether the music steps back while somebody speaks.
+    pub bgm_ducking: bool,
+    /// For music generators, of which there is none here: empty.
+    pub video_music_prompt: String,
+    /// As `video_music_prompt`.
+    pub sonilo_bgm_prompt: String,
     /// Whether subtitles are burned in.
     pub subtitle_enabled: bool,
     /// Where they stand.
     pub subtitle_position: SubtitlePosition,
-    /// Font family. Empty: the first installed font that has every glyph of the text.
+    /// Where they stand with `subtitle_position` `custom`: share of the free height above them, percent.
+    pub custom_position: f64,
+    /// Font family, or MoneyPrinterTurbo's name of a font file. Empty: the first installed font that has
+    /// every glyph of the text.
     pub font_name: String,
     /// Height of the font for a picture 1080 pixels wide; scaled with the width (8 to 300).
     pub font_size: f64,
     /// Colour of the letters, `#RRGGBB`.
     pub text_fore_color: String,
+    /// Box behind the letters: `false` for none, `true` for black, or `#RRGGBB`.
+    pub text_background_color: Background,
+    /// Whether that box is rounded and lets the picture through.
+    pub rounded_subtitle_background: bool,
     /// Colour of the outline, `#RRGGBB`.
     pub stroke_color: String,
     /// Width of the outline for a picture 1080 pixels wide (0 to 20).
     pub stroke_width: f64,
+    /// How subtitles appear.
+    pub subtitle_animation: SubtitleAnimation,
+    /// Extended: whether the word that is spoken is drawn in `word_highlight_color`.
+    pub enable_word_highlighting: bool,
+    /// Extended: its colour, `#RRGGBB`.
+    pub word_highlight_color: String,
     /// Threads of the encoder (1 to 64).
     pub n_threads: u32,
+    /// Ours: platforms to write title, caption and hashtags for.
+    pub social_platforms: Vec<Platform>,
     /// Last stage to run. None: all of them.
     pub stop_at: Option<Stage>,
     /// Ours: order among waiting jobs.
@@ -69,11 +127,22 @@ impl Default for JobSpec {
         Self {
             video_subject: String::new(),
             video_script: String::new(),
+            video_script_prompt: String::new(),
+            custom_system_prompt: String::new(),
             video_terms: None,
             video_aspect: Aspect::Portrait,
             video_size: None,
-            video_source: VideoSource::Pexels,
+            video_fit_mode: FitMode::Cover,
+            video_concat_mode: ConcatMode::Random,
+            video_transition_mode: None,
             video_clip_duration: 5.0,
+            video_clip_speed: 1.0,
+            video_clip_concurrency: 1,
+            match_materials_to_script: false,
+            video_count: 1,
+            video_source: VideoSource::Pexels,
+            video_materials: None,
+            custom_audio_file: None,
             video_language: String::new(),
             paragraph_number: 1,
             voice_name: String::new(),
@@ -82,14 +151,24 @@ impl Default for JobSpec {
             bgm_type: BgmType::Random,
             bgm_file: String::new(),
             bgm_volume: 0.2,
+            bgm_ducking: false,
+            video_music_prompt: String::new(),
+            sonilo_bgm_prompt: String::new(),
             subtitle_enabled: true,
             subtitle_position: SubtitlePosition::Bottom,
-            font_name: String::new(),
+            custom_position: 70.0,
+            font_name: "STHeitiMedium.ttc".to_owned(),
             font_size: 60.0,
             text_fore_color: "#FFFFFF".to_owned(),
+            text_background_color: Background::Flag(false),
+            rounded_subtitle_background: false,
             stroke_color: "#000000".to_owned(),
             stroke_width: 1.5,
+            subtitle_animation: SubtitleAnimation::None,
+            enable_word_highlighting: false,
+            word_highlight_color: "#ff0000".to_owned(),
             n_threads: 2,
+            social_platforms: Vec::new(),
             stop_at: None,
             priority: Priority::Normal,
             seed: 0,
@@ -102,9 +181,7 @@ impl JobSpec {
     pub fn size(&self) -> Size {
         self.video_size.unwrap_or_else(|| self.video_aspect.size())
     }
-}
 
-impl JobSpec {
     /// Longest time one clip is shown, in milliseconds.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
     pub fn longest_shot_ms(&self) -> u64 {
@@ -112,219 +189,36 @@ impl JobSpec {
     }
 }
 
-/// Search terms as one string separated by commas (also `，`), or as a list.
+/// The box behind subtitles, as MoneyPrinterTurbo writes it: a flag or a colour.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Terms {
-    /// `"sea, night sky"`.
-    Joined(String),
-    /// `["sea", "night sky"]`.
-    List(Vec<String>),
+pub enum Background {
+    /// `false`: none. `true`: black.
+    Flag(bool),
+    /// `#RRGGBB`.
+    Colour(String),
 }
 
-impl Terms {
-    /// The terms, trimmed, without empty ones.
-    pub fn to_vec(&self) -> Vec<String> {
-        let parts: Vec<&str> = match self {
-            Self::Joined(joined) => joined.split([',', '，']).collect(),
-            Self::List(list) => list.iter().map(String::as_str).collect(),
-        };
-        parts
-            .into_iter()
-            .map(str::trim)
-            .filter(|term| !term.is_empty())
-            .map(str::to_owned)
-            .collect()
-    }
-}
-
-/// Shape of the picture, with MoneyPrinterTurbo's sizes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Aspect {
-    /// 1080x1920.
-    #[serde(rename = "9:16")]
-    Portrait,
-    /// 1920x1080.
-    #[serde(rename = "16:9")]
-    Landscape,
-    /// 1080x1080.
-    #[serde(rename = "1:1")]
-    Square,
-}
-
-impl Aspect {
-    /// Size in pixels.
-    pub const fn size(self) -> Size {
+impl Background {
+    /// The colour of the box, `#RRGGBB`. None: no box.
+    pub fn colour(&self) -> Option<&str> {
         match self {
-            Self::Portrait => Size { width: 1080, height: 1920 },
-            Self::Landscape => Size { width: 1920, height: 1080 },
-            Self::Square => Size { width: 1080, height: 1080 },
+            Self::Flag(false) => None,
+            Self::Flag(true) => Some("#000000"),
+            Self::Colour(colour) => Some(colour),
         }
     }
 }
 
-/// Width and height in pixels, written `540x960`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Size {
-    /// Pixels across.
-    pub width: u32,
-    /// Pixels down.
-    pub height: u32,
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}x{}", self.width, self.height)
-    }
-}
-
-impl From<Size> for String {
-    fn from(size: Size) -> Self {
-        size.to_string()
-    }
-}
-
-impl FromStr for Size {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parsed = text
-            .split_once('x')
-            .and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
-        let (width, height) =
-            parsed.ok_or_else(|| format!("expected a size such as 540x960, found {text:?}"))?;
-        Ok(Self { width, height })
-    }
-}
-
-impl TryFrom<String> for Size {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-/// A stock site.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum VideoSource {
-    /// Pexels' video search.
-    Pexels,
-    /// Pixabay's video search.
-    Pixabay,
-}
-
-impl VideoSource {
-    /// The name in documents, settings and metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pexels => "pexels",
-            Self::Pixabay => "pixabay",
-        }
-    }
-}
-
-/// Which background music.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BgmType {
-    /// A track of the music folder, chosen by the seed. None where the folder is empty.
-    Random,
-    /// The track named by `bgm_file`.
-    Custom,
-    /// No music.
-    #[serde(alias = "")]
-    None,
-}
-
-/// Where subtitles stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SubtitlePosition {
-    /// At 5 % from above.
-    Top,
-    /// In the middle.
-    Center,
-    /// At 5 % from below.
-    Bottom,
-}
-
-/// Order among waiting jobs; within one priority, first in is first out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Priority {
-    /// After everything else.
-    Low,
-    /// The default.
-    Normal,
-    /// Before `NORMAL`.
-    High,
-    /// Before everything else.
-    Urgent,
-}
-
-impl Priority {
-    /// 0 for `LOW` to 3 for `URGENT`.
-    pub const fn rank(self) -> i64 {
-        match self {
-            Self::Low => 0,
-            Self::Normal => 1,
-            Self::High => 2,
-            Self::Urgent => 3,
-        }
+/// MoneyPrinterTurbo's clients write no transition as `null`, `"None"` and `""`.
+fn transition_or_none<'de, D: Deserializer<'de>>(
+    document: D,
+) -> Result<Option<Transition>, D::Error> {
+    match Option::<String>::deserialize(document)?.as_deref() {
+        None | Some("" | "None" | "none") => Ok(None),
+        Some(name) => Transition::deserialize(name.into_deserializer()).map(Some),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_empty_document_is_all_defaults_and_a_spec_is_read_back() {
-        let spec: JobSpec = serde_json::from_str("{}").expect("every field has a default");
-        assert_eq!(spec, JobSpec::default());
-        let text = serde_json::to_string(&spec).expect("a spec is a document");
-        assert_eq!(serde_json::from_str::<JobSpec>(&text).ok(), Some(spec));
-    }
-
-    #[track_caller]
-    fn check_refused(document: &str, reason: &str) {
-        let error =
-            serde_json::from_str::<JobSpec>(document).expect_err("must be refused").to_string();
-        assert!(error.starts_with(reason), "{document}: {error}");
-    }
-
-    #[test]
-    fn what_is_not_known_is_refused() {
-        check_refused(r#"{"video_subjekt": "sea"}"#, "unknown field `video_subjekt`");
-        check_refused(r#"{"video_aspect": "4:3"}"#, "unknown variant `4:3`");
-        check_refused(r#"{"priority": "now"}"#, "unknown variant `now`");
-        check_refused(
-            r#"{"video_size": "wide"}"#,
-            "expected a size such as 540x960, found \"wide\"",
-        );
-    }
-
-    #[track_caller]
-    fn check_terms(document: &str, expected: &[&str]) {
-        let terms: Terms = serde_json::from_str(document).expect("terms");
-        assert_eq!(terms.to_vec(), expected, "{document}");
-    }
-
-    #[test]
-    fn terms_come_joined_or_as_a_list() {
-        check_terms(r#""sea, night sky""#, &["sea", "night sky"]);
-        check_terms(r#""biển， bầu trời ,,""#, &["biển", "bầu trời"]);
-        check_terms(r#"[" sea ", ""]"#, &["sea"]);
-    }
-
-    #[test]
-    fn an_exact_size_goes_before_the_aspect() {
-        let mut spec = JobSpec { video_aspect: Aspect::Square, ..JobSpec::default() };
-        assert_eq!(spec.size().to_string(), "1080x1080");
-        spec.video_size = "540x960".parse().ok();
-        assert_eq!(spec.size(), Size { width: 540, height: 960 });
-    }
-}
+mod tests;

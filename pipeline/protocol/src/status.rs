@@ -27,6 +27,23 @@ pub enum JobState {
     Cancelled,
 }
 
+impl JobStatus {
+    /// The longest chain of stages that had to wait for one another, in microseconds: no way of doing the
+    /// stages at once is faster. Of the last attempt; None where it did not end.
+    pub fn critical_path_us(&self) -> Option<u64> {
+        let mut ends: Vec<(Stage, u64)> = Vec::new();
+        for stage in Stage::ALL {
+            let time = self.stages.iter().rev().find(|time| time.stage == stage);
+            let Some(time) = time else { continue };
+            let took = time.finished_us?.saturating_sub(time.started_us);
+            let before = ends.iter().filter(|(needed, _)| stage.needs().contains(needed));
+            let before = before.map(|&(_, end)| end).max().unwrap_or(0);
+            ends.push((stage, before + took));
+        }
+        ends.iter().map(|&(_, end)| end).max()
+    }
+}
+
 impl JobState {
     /// Every state.
     pub const ALL: [Self; 5] =
@@ -100,4 +117,54 @@ pub struct JobError {
     pub stage: Option<Stage>,
     /// For people: what happened, with path or URL, expected and actual.
     pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Stages with begin and end, in microseconds.
+    #[track_caller]
+    fn check(times: &[(Stage, u64, Option<u64>)], expected: Option<u64>) {
+        let stages = times.iter().map(|&(stage, started_us, finished_us)| StageTime {
+            stage,
+            started_us,
+            finished_us,
+            attempt: 1,
+        });
+        let status = JobStatus {
+            id: String::new(),
+            state: JobState::Succeeded,
+            priority: Priority::Normal,
+            attempt: 1,
+            max_attempts: 3,
+            progress: 1.0,
+            submitted_us: 0,
+            started_us: None,
+            finished_us: None,
+            stages: stages.collect(),
+            error: None,
+            outcome: None,
+        };
+        assert_eq!(status.critical_path_us(), expected);
+    }
+
+    #[test]
+    fn the_critical_path_is_the_longest_chain_of_needs() {
+        use Stage::{Materials, Narration, Script, Selection, Terms};
+        check(&[], None);
+        check(&[(Script, 0, Some(5))], Some(5));
+        // Terms and materials take 30 together, beside a narration of 50.
+        let times = [
+            (Script, 0, Some(5)),
+            (Terms, 5, Some(15)),
+            (Narration, 5, Some(55)),
+            (Materials, 15, Some(35)),
+        ];
+        check(&times, Some(55));
+        check(&[&times[..], &[(Selection, 60, Some(70))]].concat(), Some(65));
+        check(&[(Script, 0, None)], None);
+        // A second attempt counts, not the first.
+        check(&[(Script, 0, None), (Script, 9, Some(12))], Some(3));
+    }
 }

@@ -16,8 +16,9 @@ use crate::job::CancelAnswer;
 use crate::job::request::{self, Refusal};
 use crate::stages::preflight;
 
-/// Files of a job that are given out.
-const FILES: [&str; 4] = ["video.mp4", "subtitles.srt", "subtitles.ass", "narration.wav"];
+/// Files of a job that are given out, beside further videos.
+const FILES: [&str; 6] =
+    ["video.mp4", "cover.jpg", "subtitles.srt", "subtitles.vtt", "subtitles.ass", "narration.wav"];
 
 pub async fn submit(
     State(api): State<Api>,
@@ -25,7 +26,7 @@ pub async fn submit(
 ) -> Result<Response, ApiProblem> {
     let body = body.map_err(|error| ApiProblem::too_large(error.to_string()))?;
     let spec = request::parse(&body)?;
-    let missing = preflight::check(&api.parts, &spec);
+    let missing = preflight::check(&api.parts, &spec).await;
     if !missing.is_empty() {
         return Err(Refusal::Fields(missing).into());
     }
@@ -79,10 +80,19 @@ pub async fn file(
     request: Request,
 ) -> Result<Response, ApiProblem> {
     find(&api, &id).await?;
-    if !FILES.contains(&name.as_str()) {
-        return Err(ApiProblem::not_found(format!("the files of a job are {}", FILES.join(", "))));
+    if !is_given_out(&name) {
+        let files = FILES.join(", ");
+        return Err(ApiProblem::not_found(format!(
+            "the files of a job are {files}, video-2.mp4, …"
+        )));
     }
     serve(&api, &id, &name, request).await
+}
+
+/// Whether a file is a user's: `video-2.mp4` and so on are the further videos of a job.
+fn is_given_out(name: &str) -> bool {
+    let number = name.strip_prefix("video-").and_then(|rest| rest.strip_suffix(".mp4"));
+    FILES.contains(&name) || number.is_some_and(|n| n.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 async fn find(api: &Api, id: &str) -> Result<JobStatus, ApiProblem> {
@@ -102,5 +112,20 @@ async fn serve(api: &Api, id: &str, name: &str, request: Request) -> Result<Resp
     match ServeFile::new(path).oneshot(request).await {
         Ok(response) => Ok(response.into_response()),
         Err(never) => match never {},
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_users_files_are_given_out() {
+        for name in ["video.mp4", "video-2.mp4", "video-10.mp4", "cover.jpg", "subtitles.vtt"] {
+            assert!(is_given_out(name), "{name}");
+        }
+        for name in ["stages/script.json", "../jobs.sqlite", "video-2/../a.mp4", "video.part.mp4"] {
+            assert!(!is_given_out(name), "{name}");
+        }
     }
 }
