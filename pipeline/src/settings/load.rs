@@ -4,12 +4,18 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::Settings;
+use super::{Settings, render};
 
 /// No machine does more at once.
 const MAX_COUNT: usize = 1024;
+/// A year: what a site said before that is history.
+const MAX_CACHE_H: f64 = 8_760.0;
+/// A job waits this long for sentences of other jobs at most.
+const MAX_BATCH_WAIT_MS: u64 = 10_000;
 /// Nothing is waited for longer.
 const MAX_WAIT_S: f64 = 86_400.0;
+/// Nothing is kept longer.
+const MAX_TTL_S: f64 = 365.0 * 86_400.0;
 
 /// Settings that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -74,14 +80,22 @@ pub fn load(
     // ffmpeg works in the folder of a job: a relative path would be looked for there.
     settings.data_dir = std::path::absolute(&settings.data_dir)?;
     settings.models.dir = std::path::absolute(&settings.models.dir)?;
-    if let Some(music) = &mut settings.music.dir {
-        *music = std::path::absolute(&music)?;
-        if !music.is_dir() {
-            return Err(SettingsError::OutOfRange {
-                key: "music.dir",
-                value: music.display().to_string(),
-                expected: "a folder that is there",
-            });
+    if let Some(workflow) = &mut settings.comfyui.workflow {
+        *workflow = std::path::absolute(&workflow)?;
+        if !workflow.is_file() {
+            let (value, expected) = (workflow.display().to_string(), "a file that is there");
+            let key = "comfyui.workflow";
+            return Err(SettingsError::OutOfRange { key, value, expected });
+        }
+    }
+    for (key, folder) in
+        [("music.dir", &mut settings.music.dir), ("local.dir", &mut settings.local.dir)]
+    {
+        let Some(folder) = folder else { continue };
+        *folder = std::path::absolute(&folder)?;
+        if !folder.is_dir() {
+            let (value, expected) = (folder.display().to_string(), "a folder that is there");
+            return Err(SettingsError::OutOfRange { key, value, expected });
         }
     }
     Ok(settings)
@@ -113,8 +127,13 @@ fn validate(settings: &Settings) -> Result<(), SettingsError> {
         ("jobs.concurrency", settings.jobs.concurrency),
         ("jobs.max_attempts", settings.jobs.max_attempts as usize),
         ("downloads.concurrency", settings.downloads.concurrency.get()),
+        ("comfyui.concurrency", settings.comfyui.concurrency.get()),
+        ("replicate.concurrency", settings.replicate.concurrency.get()),
         ("similarity.batch", settings.similarity.batch),
         ("models.threads", settings.models.threads),
+        ("publish.concurrency", settings.publish.concurrency),
+        ("speech.concurrency", settings.speech.concurrency),
+        ("speech.instances", settings.speech.instances),
         ("render.encoders", settings.render.encoders.len()),
     ];
     for (key, value) in counts {
@@ -123,11 +142,32 @@ fn validate(settings: &Settings) -> Result<(), SettingsError> {
             return Err(SettingsError::OutOfRange { key, value, expected });
         }
     }
+    let similarity = &settings.similarity;
+    let shares = [
+        ("similarity.mmr_lambda", similarity.mmr_lambda, 0.0, "0 to 1"),
+        ("similarity.clip_weight", similarity.clip_weight, 0.0, "0 to 1"),
+        ("similarity.min_score", similarity.min_score, -1.0, "-1 to 1"),
+    ];
+    for (key, value, least, expected) in shares {
+        if !(least..=1.0).contains(&value) {
+            return Err(SettingsError::OutOfRange { key, value: value.to_string(), expected });
+        }
+    }
+    if similarity.batch_wait_ms > MAX_BATCH_WAIT_MS {
+        return Err(SettingsError::OutOfRange {
+            key: "similarity.batch_wait_ms",
+            value: similarity.batch_wait_ms.to_string(),
+            expected: "0 to 10000",
+        });
+    }
     let addresses = [
         ("llm.base_url", &settings.llm.base_url),
         ("speech.base_url", &settings.speech.base_url),
         ("stock.pexels.base_url", &settings.stock.pexels.base_url),
         ("stock.pixabay.base_url", &settings.stock.pixabay.base_url),
+        ("stock.coverr.base_url", &settings.stock.coverr.base_url),
+        ("comfyui.base_url", &settings.comfyui.base_url),
+        ("replicate.base_url", &settings.replicate.base_url),
     ];
     for (key, address) in addresses {
         let is_http =
@@ -137,11 +177,21 @@ fn validate(settings: &Settings) -> Result<(), SettingsError> {
             return Err(SettingsError::OutOfRange { key, value, expected });
         }
     }
+    let share = settings.subtitles.min_heard_share;
+    if !(0.0..=1.0).contains(&share) {
+        let (key, value) = ("subtitles.min_heard_share", share.to_string());
+        return Err(SettingsError::OutOfRange { key, value, expected: "0 to 1" });
+    }
     let waits = [
         ("jobs.retry_after_s", settings.jobs.retry_after_s),
         ("llm.timeout_s", settings.llm.timeout_s),
+        ("llm.budget_s", settings.llm.budget_s),
         ("speech.timeout_s", settings.speech.timeout_s),
         ("downloads.stall_s", settings.downloads.stall_s),
+        ("comfyui.timeout_s", settings.comfyui.timeout_s),
+        ("comfyui.poll_s", settings.comfyui.poll_s),
+        ("replicate.timeout_s", settings.replicate.timeout_s),
+        ("replicate.poll_s", settings.replicate.poll_s),
     ];
     for (key, value) in waits {
         if !(value > 0.0 && value <= MAX_WAIT_S) {
@@ -149,12 +199,37 @@ fn validate(settings: &Settings) -> Result<(), SettingsError> {
             return Err(SettingsError::OutOfRange { key, value, expected });
         }
     }
-    Ok(())
+    // It becomes part of an address.
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
+    if let Some(model) = settings.replicate.model.as_ref()
+        && (model.is_empty() || !model.chars().all(is_name) || model.contains(".."))
+    {
+        let (key, value) = ("replicate.model", model.clone());
+        let expected = "owner/name, owner/name:version, or a version";
+        return Err(SettingsError::OutOfRange { key, value, expected });
+    }
+    let age = settings.stock.search_cache_h;
+    if !(0.0..=MAX_CACHE_H).contains(&age) {
+        let (key, value) = ("stock.search_cache_h", age.to_string());
+        return Err(SettingsError::OutOfRange { key, value, expected: "hours, 0 to 8760" });
+    }
+    let ttl_s = settings.llm.cache_ttl_s;
+    if !(ttl_s > 0.0 && ttl_s <= MAX_TTL_S) {
+        let (value, expected) = (ttl_s.to_string(), "seconds above 0, up to a year");
+        return Err(SettingsError::OutOfRange { key: "llm.cache_ttl_s", value, expected });
+    }
+    if let Some(value) = settings.llm.temperature.filter(|value| !(0.0..=2.0).contains(value)) {
+        let (value, expected) = (value.to_string(), "0 to 2");
+        return Err(SettingsError::OutOfRange { key: "llm.temperature", value, expected });
+    }
+    render::validate(&settings.render)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::Mode;
+    use crate::speech::Dispatch;
 
     fn load_with(profile: &str, overrides: &[&str]) -> Result<Settings, String> {
         let overrides: Vec<String> = overrides.iter().map(|&pair| pair.to_owned()).collect();
@@ -174,13 +249,53 @@ mod tests {
         check_refused("optimized", &["downloads.konkurrency=1"], "unknown field `konkurrency`");
         check_refused("optimized", &["downloads.concurrency=0"], "expected a nonzero usize");
         check_refused("optimized", &["similarity.batch=0"], "is 0, expected 1 to 1024");
+        check_refused("optimized", &["similarity.mode='all'"], "unknown variant `all`, expected");
+        check_refused("optimized", &["similarity.mmr_lambda=1.1"], "is 1.1, expected 0 to 1");
+        check_refused("optimized", &["similarity.batch_wait_ms=10001"], "expected 0 to 10000");
+        check_refused("optimized", &["similarity.mmr_lambda=nan"], "is NaN, expected 0 to 1");
+        check_refused("optimized", &["similarity.clip_weight=-0.1"], "is -0.1, expected 0 to 1");
+        check_refused("optimized", &["similarity.min_score=-2.0"], "is -2, expected -1 to 1");
         check_refused("optimized", &["downloads.concurrency=many"], "invalid type");
         check_refused("optimized", &["downloads.stall_s=-1.0"], "is -1, expected seconds above 0");
         check_refused("optimized", &["llm.timeout_s=nan"], "is NaN, expected seconds above 0");
+        check_refused("optimized", &["llm.budget_s=0.0"], "llm.budget_s is 0, expected seconds");
+        check_refused(
+            "optimized",
+            &["llm.cache_ttl_s=nan"],
+            "expected seconds above 0, up to a year",
+        );
+        check_refused(
+            "optimized",
+            &["llm.temperature=2.5"],
+            "llm.temperature is 2.5, expected 0 to 2",
+        );
         check_refused("optimized", &["jobs.retry_after_s=1e9"], "expected seconds above 0");
         check_refused("optimized", &["jobs.concurrency=4611686018427387904"], "expected 1 to 1024");
         check_refused("optimized", &["llm.base_url=foo"], "llm.base_url is foo, expected an http");
         check_refused("optimized", &["music.dir=no/such"], "expected a folder that is there");
+        check_refused("optimized", &["subtitles.min_heard_share=1.1"], "is 1.1, expected 0 to 1");
+        check_refused("optimized", &["render.mode=fast"], "unknown variant `fast`");
+        let presets =
+            "render.preset is hasty, expected one of x264's presets, ultrafast to veryslow";
+        check_refused("optimized", &["render.preset=hasty"], presets);
+        check_refused("optimized", &["render.crf=52"], "render.crf is 52, expected 0 to 51");
+        let lufs = "render.loudness_lufs is 3, expected -40 to -5";
+        check_refused("optimized", &["render.loudness_lufs=3.0"], lufs);
+        check_refused(
+            "optimized",
+            &["stock.search_cache_h=-1.0"],
+            "is -1, expected hours, 0 to 8760",
+        );
+        check_refused("optimized", &["comfyui.workflow=no/such"], "expected a file that is there");
+        check_refused("optimized", &["comfyui.poll_s=0.0"], "expected seconds above 0");
+        check_refused("optimized", &["replicate.concurrency=2000"], "expected 1 to 1024");
+        check_refused(
+            "optimized",
+            &["replicate.model=a b?c"],
+            "expected owner/name, owner/name:version",
+        );
+        check_refused("optimized", &["replicate.model=../../files"], "expected owner/name");
+        check_refused("optimized", &["pictures.prescale=huge"], "unknown variant `huge`");
         check_refused("optimized", &["listen=here"], "invalid socket address");
     }
 
@@ -191,6 +306,22 @@ mod tests {
         assert_eq!((baseline.downloads.concurrency.get(), baseline.similarity.batch), (1, 1));
         let optimized = load_with("optimized", &[]).expect("shipped");
         assert_eq!((optimized.downloads.concurrency.get(), optimized.similarity.batch), (5, 32));
+        assert_eq!((baseline.llm.cache, optimized.llm.cache), (false, true));
+        let speech = |settings: &Settings| (settings.speech.dispatch, settings.speech.concurrency);
+        assert_eq!(speech(&baseline), (Dispatch::Executor, MAX_COUNT));
+        assert_eq!(speech(&optimized), (Dispatch::Pool, 2));
+
+        let (before, after) = (&baseline.render, &optimized.render);
+        assert_eq!((before.mode, after.mode), (Mode::PerClip, Mode::SinglePass));
+        assert_eq!((before.loudness_lufs, after.loudness_lufs), (None, Some(-16.0)));
+        let claims = |settings: &Settings| {
+            let (comfyui, replicate) = (&settings.comfyui, &settings.replicate);
+            let generators = [comfyui.parse_once, replicate.poll_inside_limiter];
+            (settings.downloads.early_stop, settings.stock.search_cache_h > 0.0, generators)
+        };
+        assert_eq!(claims(&baseline), (false, false, [false; 2]));
+        assert_eq!(claims(&optimized), (true, true, [true; 2]));
+        assert_ne!(baseline.pictures.prescale, optimized.pictures.prescale);
 
         let folder = tempfile::tempdir().expect("temporary folder");
         let file = folder.path().join("settings.toml");
