@@ -1,20 +1,27 @@
 //! espeak-ng speaks for real; the library must be installed.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pipeline::artefacts::{Narration, TimedWord};
 use pipeline::speech::{
-    Event, SpeechError, SpeechRequest, SpeechSettings, Voice, Wav, speak, voice_for,
-    words_from_events,
+    Dispatch, Event, LocalEngine, SpeechError, SpeechRequest, SpeechSettings, Turns, Voice, Wav,
+    speak, voice_for, words_from_events,
 };
+use protocol::TimingSource;
 
-fn settings() -> SpeechSettings {
+fn settings_of(program: &str, dispatch: Dispatch) -> SpeechSettings {
     SpeechSettings {
-        espeak_helper: Some(PathBuf::from(env!("CARGO_BIN_EXE_espeak-words"))),
+        espeak: Arc::new(LocalEngine::new(PathBuf::from(program), dispatch, 2)),
         openai: None,
         timeout: Duration::from_secs(60),
+        turns: Turns::new(16),
     }
+}
+
+fn settings() -> SpeechSettings {
+    settings_of(env!("CARGO_BIN_EXE_espeak-words"), Dispatch::Pool)
 }
 
 fn request(voice_name: &str, text: &str) -> SpeechRequest {
@@ -31,11 +38,11 @@ fn files(folder: &Path) -> Vec<String> {
 #[track_caller]
 fn check_words(words: &[TimedWord], text: &str, duration_ms: u64) {
     let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
-    assert_eq!(texts, text.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(texts, pipeline::timeline::tokens(text).collect::<Vec<_>>());
     assert!(words.iter().all(|word| word.start_ms < word.end_ms), "{words:?}");
     assert!(words.is_sorted_by(|a, b| a.end_ms <= b.start_ms), "{words:?}");
     // Nobody says two letters in less: such a word was squeezed in where it was not spoken.
-    let letters = |word: &TimedWord| word.text.chars().filter(|c| c.is_alphabetic()).count();
+    let letters = |word: &TimedWord| word.text.chars().filter(|c| c.is_alphanumeric()).count();
     let squeezed = |word: &&TimedWord| letters(word) > 1 && word.end_ms - word.start_ms < 40;
     assert_eq!(words.iter().find(squeezed), None);
     assert!(words.last().is_none_or(|word| word.end_ms <= duration_ms), "{words:?}");
@@ -72,6 +79,56 @@ async fn english_words_have_their_times() {
         "espeak:en-gb",
     )
     .await;
+}
+
+/// What is spoken as several words is one word of the text, and each of them has a share of the sound
+/// that one can hear.
+#[tokio::test]
+async fn numbers_abbreviations_and_addresses_are_one_word_each() {
+    let check_long = async |voice_name: &str, word: &str, at_least_ms: u64| {
+        let text = format!("we say {word} today");
+        let (narration, _) = spoken(&request(voice_name, &text)).await;
+        let words = narration.words.expect("times");
+        check_words(&words, &text, narration.duration_ms);
+        let from = words[2].start_ms;
+        let until = words[words.len() - 1].start_ms;
+        assert!(until - from >= at_least_ms, "{word}: {words:?}");
+        assert!(words[0].end_ms - words[0].start_ms < 400, "{word}: {words:?}");
+    };
+    let english = "espeak:en-us";
+    for (word, at_least_ms) in [
+        ("25", 400),
+        ("3.5", 600),
+        ("10,000", 500),
+        ("Dr. Smith", 500),
+        ("U.S.A.", 300),
+        ("2026-11-21", 1200),
+        ("e.g.", 300),
+        ("https://sea.example/a?b=1", 1500),
+        ("who@sea.example", 900),
+        ("100%", 700),
+        ("$5.99", 700),
+    ] {
+        check_long(english, word, at_least_ms).await;
+    }
+    for (word, at_least_ms) in
+        [("25%", 500), ("1.000.000", 300), ("21/11/2026", 800), ("v.v.", 300)]
+    {
+        check_long("espeak:vi", word, at_least_ms).await;
+    }
+}
+
+#[tokio::test]
+async fn nobody_speaks_and_the_words_have_their_times() {
+    let text = "Biển đêm rất yên tĩnh. Sóng vỗ vào bờ cát trắng mịn.";
+    let (narration, wav) = spoken(&request("no-voice", text)).await;
+    assert_eq!(
+        (narration.engine.as_str(), narration.timing),
+        ("no-voice", TimingSource::Proportional)
+    );
+    check_words(&narration.words.expect("times"), text, narration.duration_ms);
+    assert!(wav.samples.iter().all(|sample| *sample == 0));
+    assert_eq!(narration.duration_ms, 4795); // 12 words, one pause
 }
 
 #[tokio::test]
@@ -145,9 +202,11 @@ async fn a_failure_names_its_reason_and_leaves_nothing() {
     check_error(speak(&settings(), &request("", " \n"), &out).await, &["nothing to say"]);
     let server = speak(&settings(), &request("openai:alloy", "text"), &out).await;
     check_error(server, &["no OpenAI-compatible speech server is configured"]);
-    let missing = SpeechSettings { espeak_helper: Some("no-such-helper".into()), ..settings() };
-    check_error(speak(&missing, &request("", "text"), &out).await, &["no-such-helper"]);
-    let lies = SpeechSettings { espeak_helper: Some("cat".into()), ..settings() };
+    for dispatch in Dispatch::ALL {
+        let missing = settings_of("no-such-helper", dispatch);
+        check_error(speak(&missing, &request("", "text"), &out).await, &["no-such-helper"]);
+    }
+    let lies = settings_of("cat", Dispatch::Executor);
     check_error(speak(&lies, &request("", "text"), &out).await, &["unusable sound from cat"]);
     let hurry = SpeechSettings { timeout: Duration::from_millis(1), ..settings() };
     check_error(speak(&hurry, &request("", "text"), &out).await, &["did not end within"]);

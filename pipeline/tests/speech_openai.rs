@@ -12,7 +12,8 @@ use axum::http::{HeaderMap, Response};
 use axum::routing::post;
 use pipeline::artefacts::Narration;
 use pipeline::speech::{
-    OpenAiSpeech, SpeechError, SpeechRequest, SpeechSettings, Wav, speak, voice_for,
+    Dispatch, LocalEngine, OpenAiSpeech, SpeechError, SpeechRequest, SpeechSettings, Turns, Wav,
+    speak, voice_for,
 };
 use serde_json::{Value, json};
 
@@ -61,7 +62,12 @@ fn settings(base_url: String) -> SpeechSettings {
     let client = reqwest::Client::builder().no_proxy().build().expect("client");
     let server =
         OpenAiSpeech { base_url, api_key: Some(KEY.into()), model: "kokoro".to_owned(), client };
-    SpeechSettings { espeak_helper: None, openai: Some(server), timeout: Duration::from_secs(20) }
+    SpeechSettings {
+        espeak: Arc::new(LocalEngine::new("no-such-helper".into(), Dispatch::Pool, 1)),
+        openai: Some(server),
+        timeout: Duration::from_secs(20),
+        turns: Turns::new(1),
+    }
 }
 
 fn request(text: &str, rate: f64) -> SpeechRequest {
@@ -111,6 +117,7 @@ async fn the_sound_of_the_server_is_the_narration() {
         duration_ms: 1000,
         engine: "openai:af_bella".to_owned(),
         words: None,
+        timing: protocol::TimingSource::Engine,
     };
     assert_eq!(narration, expected);
     spoken(&settings, &request("Xin chào.", 1.0)).await.expect("spoken");
@@ -154,6 +161,63 @@ async fn a_long_text_is_joined_to_the_sample() {
         .collect();
     assert_eq!(inputs.join(" "), text.trim());
     assert!(inputs.iter().all(|input| input.chars().count() <= 4096 && input.ends_with('.')));
+}
+
+/// A server that takes its time, and the most that it was asked at once. It says the number of the piece.
+#[derive(Clone, Default)]
+struct Slow(Arc<Mutex<(usize, usize)>>);
+
+async fn answer_slowly(State(server): State<Slow>, body: String) -> Response<Body> {
+    let body: Value = serde_json::from_str(&body).expect("JSON");
+    let piece = body["input"].as_str().and_then(|text| text.split(' ').next()?.parse().ok());
+    let change = |by: isize| {
+        let mut counts = server.0.lock().expect("no test panics with it");
+        counts.0 = counts.0.saturating_add_signed(by);
+        counts.1 = counts.1.max(counts.0);
+    };
+    change(1);
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    change(-1);
+    ok(&[piece.expect("a number")])
+}
+
+/// Two narrations of four pieces each, spoken together; the most pieces at once.
+async fn most_at_once(turns: usize) -> usize {
+    let server = Slow::default();
+    let routes =
+        Router::new().route("/v1/audio/speech", post(answer_slowly)).with_state(server.clone());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let base_url = format!("http://{}/v1", listener.local_addr().expect("address"));
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    let settings = SpeechSettings { turns: Turns::new(turns), ..settings(base_url) };
+    let piece = |number: usize| format!("{number} {}. ", "x".repeat(3000));
+    let request = request(&(1..=4).map(piece).collect::<String>(), 1.0);
+    let (first, second) = tokio::join!(spoken(&settings, &request), spoken(&settings, &request));
+    for narration in [first, second] {
+        assert_eq!(narration.expect("spoken").1, sound(&[1, 2, 3, 4]), "pieces out of order");
+    }
+    let counts = server.0.lock().expect("no test panics with it");
+    assert_eq!(counts.0, 0);
+    counts.1
+}
+
+#[tokio::test]
+async fn pieces_of_all_jobs_take_turns() {
+    assert_eq!(most_at_once(1).await, 1);
+    assert_eq!(most_at_once(2).await, 2);
+    assert_eq!(most_at_once(1024).await, 8);
+}
+
+/// A turn that nobody uses any more is another's.
+#[tokio::test]
+async fn a_narration_that_is_given_up_gives_its_turn_back() {
+    let (server, settings) = Server::start([status(503, ""), ok(&[9])]).await;
+    let first = request("a", 1.0);
+    let given_up = spoken(&settings, &first);
+    // It pauses before it asks again.
+    assert!(tokio::time::timeout(Duration::from_millis(120), given_up).await.is_err());
+    let (_, wav) = spoken(&settings, &request("b", 1.0)).await.expect("spoken");
+    assert_eq!((wav, server.asked().len()), (sound(&[9]), 2));
 }
 
 #[tokio::test]

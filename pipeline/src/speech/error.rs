@@ -15,6 +15,14 @@ pub enum SpeechError {
     /// The helper program did not do its work.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// The helper program says that it cannot speak so.
+    #[error("`{program}`: {reason}")]
+    Engine {
+        /// The program.
+        program: String,
+        /// What it says.
+        reason: String,
+    },
     /// The server does not accept the key.
     #[error("{url} does not accept the key: {message}")]
     Unauthorised {
@@ -78,6 +86,7 @@ impl SpeechError {
             Self::Refused { status, .. } => *status >= 500,
             Self::Process(ProcessError::Timeout { .. }) | Self::Io(_) => true,
             Self::Process(_)
+            | Self::Engine { .. }
             | Self::Empty
             | Self::NotConfigured
             | Self::Unauthorised { .. }

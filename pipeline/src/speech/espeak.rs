@@ -4,14 +4,12 @@ use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use tokio::process::Command;
-
+use super::dispatch::LocalEngine;
 use super::wav::Wav;
 use super::words::{Event, without_silence, words_from_events};
 use super::{SpeechError, SpeechRequest};
 use crate::artefacts::TimedWord;
-use crate::process;
+use serde::{Deserialize, Serialize};
 
 /// Words a minute of an espeak-ng voice at its own speed.
 const NORMAL_RATE_WPM: f64 = 175.0;
@@ -37,25 +35,24 @@ struct HelperReply {
 ///
 /// # Errors
 ///
-/// [`SpeechError::Process`] where the program or the library is missing or the voice is unknown;
-/// [`SpeechError::BadAudio`] where what was written is not what was reported.
+/// [`SpeechError::Process`] and [`SpeechError::Engine`] where the program or the library is missing or
+/// the voice is unknown; [`SpeechError::BadAudio`] where what was written is not what was reported.
 pub(super) async fn speak(
-    helper: Option<&Path>,
+    engine: &LocalEngine,
     request: &SpeechRequest,
     timeout: Duration,
     out: &Path,
 ) -> Result<(Wav, Vec<TimedWord>), SpeechError> {
-    let helper = helper.map_or_else(helper_beside_this_program, Path::to_owned);
     let question = HelperRequest {
         text: &request.text,
         voice: &request.voice.name,
         rate_wpm: rate_wpm(request.rate),
         out,
     };
-    let from = || helper.display().to_string();
+    let from = || engine.program().display().to_string();
     let bad = |reason: String| SpeechError::BadAudio { from: from(), reason };
     let question = serde_json::to_vec(&question).map_err(|error| bad(error.to_string()))?;
-    let answer = process::output(Command::new(&helper), &question, timeout).await?;
+    let answer = engine.ask(question, timeout).await?;
     let reply: HelperReply = serde_json::from_slice(&answer)
         .map_err(|error| bad(format!("cannot read its answer: {error}")))?;
 
@@ -75,8 +72,8 @@ fn rate_wpm(rate: f64) -> i32 {
     (NORMAL_RATE_WPM * rate).round().clamp(80.0, 450.0) as i32
 }
 
-/// Both programs are installed in one folder.
-fn helper_beside_this_program() -> PathBuf {
+/// The program `espeak-words`: both programs are installed in one folder. Else the one on the `PATH`.
+pub fn helper_beside_this_program() -> PathBuf {
     let name = format!("espeak-words{EXE_SUFFIX}");
     let beside = std::env::current_exe().ok().map(|program| program.with_file_name(&name));
     beside.filter(|path| path.exists()).unwrap_or_else(|| PathBuf::from(name))

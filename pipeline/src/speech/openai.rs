@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use async_openai::types::audio::{CreateSpeechRequest, SpeechModel, SpeechResponseFormat, Voice};
+use futures::future::try_join_all;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::split::pieces;
+use super::turns::Turns;
 use super::wav::Wav;
 use super::{SpeechError, SpeechRequest};
 use crate::providers::ProviderError;
@@ -14,6 +16,8 @@ use crate::providers::http::Call;
 
 /// Longest text of one request.
 const MAX_CHARS: usize = 4096;
+/// How long a piece takes to come and to go at a joint.
+const FADE_MS: u32 = 4;
 /// More than a quarter of an hour of speech at 48 kHz; a piece has five minutes.
 const MAX_BYTES: usize = 128 << 20;
 
@@ -30,35 +34,64 @@ pub struct OpenAiSpeech {
     pub client: reqwest::Client,
 }
 
-/// Speaks: the sound of the whole text, in one request for each piece of at most 4,096 characters.
+/// Speaks: the sound of the whole text, in one request for each piece of at most 4,096 characters, as many
+/// at once as there are `turns`. Each has `timeout` from when it is its turn.
 pub(super) async fn speak(
     server: &OpenAiSpeech,
     request: &SpeechRequest,
     timeout: Duration,
+    turns: &Turns,
 ) -> Result<Wav, SpeechError> {
     let url = format!("{}/audio/speech", server.base_url.trim_end_matches('/'));
-    let out_of_time = || SpeechError::Timeout { url: url.clone(), limit: timeout };
-    let all = async {
-        let mut whole: Option<Wav> = None;
-        for piece in pieces(&request.text, MAX_CHARS) {
-            let sound = speak_piece(server, &url, request, piece, timeout).await?;
-            whole = Some(joined(whole, sound, &url)?);
-        }
-        whole.ok_or(SpeechError::Empty)
-    };
-    tokio::time::timeout(timeout, all).await.map_err(|_| out_of_time())?
+    let pieces = pieces(&request.text, MAX_CHARS).into_iter();
+    let spoken = pieces.map(|piece| speak_in_turn(server, &url, request, piece, timeout, turns));
+    let sounds = try_join_all(spoken).await?;
+    let mut whole: Option<Wav> = None;
+    for sound in sounds {
+        whole = Some(joined(whole, sound, &url)?);
+    }
+    whole.ok_or(SpeechError::Empty)
 }
 
-/// One sound after the other, without a sample lost or added.
-fn joined(whole: Option<Wav>, next: Wav, url: &str) -> Result<Wav, SpeechError> {
+/// One sound after the other, without a sample lost or added. Where the first ends or the second begins
+/// in the middle of a wave, the step would be a click: both are faded over a few milliseconds.
+fn joined(whole: Option<Wav>, mut next: Wav, url: &str) -> Result<Wav, SpeechError> {
     let Some(mut whole) = whole else { return Ok(next) };
     if whole.sample_rate != next.sample_rate {
         let (expected, found) = (whole.sample_rate, next.sample_rate);
         let reason = format!("expected {expected} samples a second as before, found {found}");
         return Err(SpeechError::BadAudio { from: url.to_owned(), reason });
     }
+    let n_faded = (whole.sample_rate / 1000 * FADE_MS) as usize;
+    fade(whole.samples.iter_mut().rev(), n_faded);
+    fade(next.samples.iter_mut(), n_faded);
     whole.samples.extend(next.samples);
     Ok(whole)
+}
+
+/// Makes the first `n` samples grow from nothing; a sound that is hardly longer stays as it is.
+fn fade<'a>(samples: impl ExactSizeIterator<Item = &'a mut i16>, n: usize) {
+    if samples.len() < 4 * n {
+        return;
+    }
+    for (place, sample) in samples.take(n).enumerate() {
+        let faded = i64::from(*sample) * place as i64 / n as i64;
+        *sample = i16::try_from(faded).unwrap_or_default();
+    }
+}
+
+async fn speak_in_turn(
+    server: &OpenAiSpeech,
+    url: &str,
+    request: &SpeechRequest,
+    piece: &str,
+    timeout: Duration,
+    turns: &Turns,
+) -> Result<Wav, SpeechError> {
+    let _turn = turns.take().await;
+    let work = speak_piece(server, url, request, piece, timeout);
+    let out_of_time = |_| SpeechError::Timeout { url: url.to_owned(), limit: timeout };
+    tokio::time::timeout(timeout, work).await.map_err(out_of_time)?
 }
 
 async fn speak_piece(
@@ -105,6 +138,9 @@ fn speech_error(error: ProviderError) -> SpeechError {
         ProviderError::RateLimited { url, reason, .. } => {
             SpeechError::RateLimited { url, message: reason }
         }
+        ProviderError::Exhausted { url, until, .. } => {
+            SpeechError::RateLimited { url, message: format!("until {until}") }
+        }
         ProviderError::Refused { url, status, reason } => {
             SpeechError::Refused { url, status, message: reason }
         }
@@ -137,5 +173,17 @@ mod tests {
         let expected =
             "unusable sound from url: expected 24000 samples a second as before, found 22050";
         assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn a_joint_is_no_click() {
+        let loud = || Wav { sample_rate: 24000, samples: vec![i16::MAX; 2400] };
+        let Wav { samples, .. } = joined(Some(loud()), loud(), "url").expect("alike");
+        assert_eq!((samples.len(), samples[0], samples[4799]), (4800, i16::MAX, i16::MAX));
+        let step = |pair: &[i16]| pair[0].abs_diff(pair[1]);
+        let largest = samples.windows(2).map(step).max().expect("samples");
+        assert!(largest < 400, "{largest}");
+        assert_eq!((samples[2399], samples[2400]), (0, 0));
+        assert!(samples[..2304].iter().chain(&samples[2496..]).all(|sample| *sample == i16::MAX));
     }
 }

@@ -9,6 +9,8 @@ pub enum Engine {
     Espeak,
     /// An OpenAI-compatible server; tells no times.
     OpenAi,
+    /// Nobody: silence as long as the text would take.
+    Silence,
 }
 
 impl Engine {
@@ -17,37 +19,47 @@ impl Engine {
         match self {
             Self::Espeak => "espeak",
             Self::OpenAi => "openai",
+            Self::Silence => NO_VOICE,
         }
     }
 }
 
-/// An engine and the name it has for a voice, written `espeak:vi`.
+/// The `voice_name` of a video in which nobody speaks.
+const NO_VOICE: &str = "no-voice";
+
+/// An engine and the name it has for a voice, written `espeak:vi`, or `no-voice`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Voice {
     /// Who speaks.
     pub engine: Engine,
-    /// As the engine calls it.
+    /// As the engine calls it; empty where nobody speaks.
     pub name: String,
 }
 
 impl fmt::Display for Voice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.engine.as_str(), self.name)
+        match self.engine {
+            Engine::Silence => f.write_str(NO_VOICE),
+            engine => write!(f, "{}:{}", engine.as_str(), self.name),
+        }
     }
 }
 
 /// A `voice_name` that cannot be a voice.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a voice such as espeak:vi, openai:alloy, or none, found {0:?}")]
+#[error("expected a voice such as espeak:vi, openai:alloy, no-voice, or none, found {0:?}")]
 pub struct UnknownVoice(pub String);
 
-/// The voice that `voice_name` asks for: `espeak:<voice>`, `openai:<voice>`, or, when empty, the
-/// espeak-ng voice of `language` (a BCP 47 tag; empty: told from `text`).
+/// The voice that `voice_name` asks for: `espeak:<voice>`, `openai:<voice>`, `no-voice`, or, when empty,
+/// the espeak-ng voice of `language` (a BCP 47 tag; empty: told from `text`).
 ///
 /// # Errors
 ///
 /// [`UnknownVoice`]: another engine, no name behind the colon, or a name that no voice can have.
 pub fn voice_for(voice_name: &str, language: &str, text: &str) -> Result<Voice, UnknownVoice> {
+    if voice_name.trim() == NO_VOICE {
+        return Ok(Voice { engine: Engine::Silence, name: String::new() });
+    }
     let (engine, name) = match voice_name.trim().split_once(':') {
         None if voice_name.trim().is_empty() => {
             let name = match language.trim() {
@@ -66,7 +78,7 @@ pub fn voice_for(voice_name: &str, language: &str, text: &str) -> Result<Voice, 
             name.chars().all(|c| c.is_ascii_alphanumeric() || "+-_. ".contains(c))
                 && !name.contains("..")
         }
-        Engine::OpenAi => !name.chars().any(char::is_control),
+        Engine::OpenAi | Engine::Silence => !name.chars().any(char::is_control),
     };
     if name.trim().is_empty() || !allowed {
         return Err(UnknownVoice(voice_name.to_owned()));
@@ -151,7 +163,9 @@ mod tests {
 
     #[test]
     fn what_is_no_voice_is_refused() {
-        for name in ["alloy", "espeak:", "espeak: ", "azure:vi", "ESPEAK:vi", ":", "no-voice"] {
+        for name in
+            ["alloy", "espeak:", "espeak: ", "azure:vi", "ESPEAK:vi", ":", "no-voice:", "no voice"]
+        {
             check_refused(name);
         }
         for path in ["espeak:../../secret", "espeak:/etc/passwd", "espeak:a\\b", "espeak:v\ni"] {
@@ -171,6 +185,7 @@ mod tests {
         check("openai:af_bella(2)+af_sky", "vi", "Xin chào", "openai:af_bella(2)+af_sky");
         check("", "fr", "Được lắm", "espeak:fr");
         check(" ", " ", "Được lắm", "espeak:vi");
+        check(" no-voice ", "vi", "Được lắm", "no-voice");
         check("", "", "The sea", "espeak:en-us");
     }
 

@@ -88,6 +88,18 @@ impl Wav {
     }
 }
 
+/// Length of the WAV file at `path`, to the nearest millisecond, told from its header.
+///
+/// # Errors
+///
+/// The file system's, or it is no WAV.
+pub fn wav_length_ms(path: &std::path::Path) -> std::io::Result<u64> {
+    let file = std::io::BufReader::new(fs_err::File::open(path)?);
+    let reader = WavReader::new(file).map_err(std::io::Error::other)?;
+    let rate = u64::from(reader.spec().sample_rate.max(1));
+    Ok((u64::from(reader.duration()) * 1000 + rate / 2) / rate)
+}
+
 /// The samples behind the header: half an hour of speech is 40 million of them.
 fn as_they_are(data: Cursor<Vec<u8>>, n_samples: usize) -> Vec<i16> {
     let from = usize::try_from(data.position()).unwrap_or(usize::MAX);

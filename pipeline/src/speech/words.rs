@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::artefacts::TimedWord;
-use crate::timeline::{Anchor, place};
+use crate::timeline::{self, Anchor, place};
 
 /// What the speech engine reports at an instant of the sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -30,7 +30,7 @@ pub enum EventKind {
     End,
 }
 
-/// The words of `text` (what stands between white space) with their times.
+/// The words of `text` ([`timeline::tokens`]) with their times.
 ///
 /// espeak-ng's events are not one for a word: `25` and `😀` have several, of which the first begins the
 /// word; `—` has none and takes a share of its neighbour's time; some point at the white space behind
@@ -56,10 +56,10 @@ pub fn words_from_events(text: &str, events: &[Event], duration_ms: u64) -> Vec<
     place(&tokens, &anchors, duration_ms)
 }
 
-/// What stands between white space, with the position of its first character, counted from 1.
+/// The tokens, each with the position of its first character, counted from 1.
 fn tokens(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let (mut n_chars, mut n_bytes) = (0, 0);
-    text.split_whitespace().map(move |token| {
+    timeline::tokens(text).map(move |token| {
         let at = token.as_ptr() as usize - text.as_ptr() as usize;
         n_chars += text[n_bytes..at].chars().count();
         n_bytes = at;
@@ -180,7 +180,7 @@ mod tests {
         fn the_words_are_the_text(text in any::<String>(), events in events(), ms in 0..5000_u64) {
             let words = words_from_events(&text, &events, ms);
             let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
-            prop_assert_eq!(texts, text.split_whitespace().collect::<Vec<_>>());
+            prop_assert_eq!(texts, timeline::tokens(&text).collect::<Vec<_>>());
             check_well_timed(&words, ms);
         }
 
