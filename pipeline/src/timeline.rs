@@ -1,5 +1,8 @@
 //! Words on a time line: some instants are known, the others are told from the lengths of the words.
 
+use unicode_linebreak::linebreaks;
+use unicode_width::UnicodeWidthChar;
+
 use crate::artefacts::TimedWord;
 
 /// What is known about one word's time.
@@ -103,7 +106,7 @@ fn ideal_starts(tokens: &[&str], anchors: &[Option<Anchor>], duration_ms: u64) -
 }
 
 /// Where each of the tokens starts when together they fill the time, each by its length.
-fn shares(tokens: &[&str], from_ms: u64, until_ms: u64) -> impl Iterator<Item = u64> {
+pub(crate) fn shares(tokens: &[&str], from_ms: u64, until_ms: u64) -> impl Iterator<Item = u64> {
     let total: u64 = tokens.iter().map(|token| weight(token)).sum();
     let span_ms = until_ms.saturating_sub(from_ms);
     tokens.iter().scan(0, move |before, token| {
@@ -113,9 +116,53 @@ fn shares(tokens: &[&str], from_ms: u64, until_ms: u64) -> impl Iterator<Item = 
     })
 }
 
-/// Letters and digits of a token, at least 1: a dash takes some time too.
+/// How long a token takes to say, in letters; at least 1: a dash takes some time too. A digit is a word
+/// when it is said, and a Chinese letter is a syllable: as long as a few others.
 pub fn weight(token: &str) -> u64 {
-    token.chars().filter(|c| c.is_alphanumeric()).count().max(1) as u64
+    let letters = token.chars().filter(|c| c.is_alphanumeric());
+    let weight = |c: char| match c {
+        c if c.is_numeric() => DIGIT,
+        c if c.width() == Some(2) => SYLLABLE,
+        _ => 1,
+    };
+    letters.map(weight).sum::<u64>().max(1)
+}
+
+/// Letters of a digit and of a Chinese one.
+const DIGIT: u64 = 4;
+const SYLLABLE: u64 = 3;
+
+/// The tokens of a text, which are timed and shown one by one: what stands between white space, and
+/// within that each Chinese or Japanese letter, with the marks that must stay on its line.
+pub fn tokens(text: &str) -> impl Iterator<Item = &str> {
+    text.split_whitespace().flat_map(parts)
+}
+
+fn parts(word: &str) -> Vec<&str> {
+    if !word.contains(is_unspaced) {
+        return vec![word];
+    }
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for (until, _) in linebreaks(word) {
+        let behind = word[until..].chars().next();
+        let before = word[from..until].contains(is_unspaced);
+        if before || behind.is_none_or(is_unspaced) {
+            parts.push(&word[from..until]);
+            from = until;
+        }
+    }
+    parts
+}
+
+/// Whether the letter is of a script without spaces. Korean has spaces.
+fn is_unspaced(c: char) -> bool {
+    c.width() == Some(2) && c.is_alphanumeric() && !is_hangul(c)
+}
+
+fn is_hangul(c: char) -> bool {
+    matches!(c, '\u{1100}'..='\u{11FF}' | '\u{3130}'..='\u{318F}' | '\u{A960}'..='\u{A97F}'
+        | '\u{AC00}'..='\u{D7FF}')
 }
 
 /// Moves the starts as little as needed to be 1 ms apart and 1 ms before the end.
@@ -199,7 +246,39 @@ pub(crate) mod tests {
         check(&["ab", "cd"], &[until(0, 90), None], 100, &[(0, 50), (50, 100)]);
     }
 
+    #[track_caller]
+    fn check_tokens(text: &str, expected: &[&str]) {
+        assert_eq!(tokens(text).collect::<Vec<_>>(), expected, "{text:?}");
+    }
+
+    #[test]
+    fn a_text_is_timed_by_words_and_by_chinese_letters() {
+        check_tokens(" ", &[]);
+        check_tokens("The sea, 25%", &["The", "sea,", "25%"]);
+        check_tokens("海守着秘密，", &["海", "守", "着", "秘", "密，"]);
+        check_tokens("「海」（是）的。", &["「海」", "（是）", "的。"]);
+        check_tokens("用iPhone-12拍 well-known", &["用", "iPhone-12", "拍", "well-known"]);
+        check_tokens("ちょっと、きって", &["ちょっ", "と、", "きっ", "て"]);
+        check_tokens("바다는 넓다.", &["바다는", "넓다."]);
+    }
+
+    #[test]
+    fn digits_and_chinese_letters_take_as_long_as_syllables() {
+        for (token, expected) in [("—", 1), ("sea,", 3), ("25", 8), ("biển", 4), ("世界", 6)]
+        {
+            assert_eq!(weight(token), expected, "{token}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn tokens_hold_all_of_the_text(text in "[a-z 0-9,.。，「」（）世界のっー가나\\PC]{0,60}") {
+            let letters = |text: &str| text.split_whitespace().collect::<String>();
+            let tokens: Vec<&str> = tokens(&text).collect();
+            prop_assert!(tokens.iter().all(|token| !token.is_empty()));
+            prop_assert_eq!(tokens.concat(), letters(&text));
+        }
+
         #[test]
         fn every_word_has_its_place(
             tokens in prop::collection::vec("[a-z—0-9]{1,12}", 0..40),

@@ -3,28 +3,15 @@
 //! libass draws a missing family with whatever fontconfig likes best and a missing glyph as a box, and
 //! tells nobody. So the family is chosen here, against the character map of the face that will be used.
 
-use std::collections::BTreeSet;
+mod names;
 
-use fontdb::{Database, FaceInfo, Family, Query, Style, Weight};
+use std::collections::BTreeSet;
+use std::fmt;
+
+use fontdb::{Database, FaceInfo, Family, Query, Source, Style, Weight};
 use ttf_parser::Face;
 use unicode_normalization::UnicodeNormalization;
 use unicode_width::UnicodeWidthChar;
-
-/// Families that look well in a subtitle, best first.
-const PREFERRED: [&str; 12] = [
-    "Open Sans",
-    "Noto Sans",
-    "Be Vietnam Pro",
-    "Roboto",
-    "Liberation Sans",
-    "Arial",
-    "Helvetica",
-    "DejaVu Sans",
-    "Noto Sans CJK SC",
-    "Noto Sans SC",
-    "Microsoft YaHei",
-    "PingFang SC",
-];
 
 /// The fonts of this machine.
 #[derive(Debug)]
@@ -32,22 +19,65 @@ pub struct Fonts {
     database: Database,
 }
 
+/// The weights that a font that stands in for another has: regular and bold.
+const REGULAR: u16 = 400;
+const BOLD: u16 = 700;
+
 /// The family that subtitles are burned in with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FontChoice {
     /// Its name, as it goes into [`super::ass::Style::font`].
     pub family: String,
+    /// Its weight, 100 to 900, as it goes into [`super::ass::Style::weight`].
+    pub weight: u16,
     /// Letters of the text it has no glyph for, in the order of their codes; mostly emoji. libass
     /// takes them from another font, or draws a box.
     pub missing: Vec<char>,
-    /// The family that was asked for, where it lacks letters that this one has, and which.
-    pub instead_of: Option<(String, Vec<char>)>,
+    /// What was asked for, where it is another font.
+    pub stands_in: Option<StandsIn>,
     /// Widths of the letters of the text, as shares of the font size: for
     /// [`super::layout::Layout::with_advances`].
     pub advances: Vec<(char, f64)>,
     /// Height of a line as libass sets it, as a share of the font size: for
     /// [`super::ass::Style::line_height`].
     pub line_height: f64,
+}
+
+/// Why a font is not the one that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StandsIn {
+    /// One that MoneyPrinterTurbo ships, and this machine does not have.
+    NotInstalled {
+        /// As it was asked for.
+        asked: String,
+    },
+    /// It lacks letters that this one has.
+    Lacks {
+        /// The family.
+        asked: String,
+        /// The letters.
+        letters: Vec<char>,
+    },
+}
+
+impl StandsIn {
+    /// What was asked for.
+    pub fn asked(&self) -> &str {
+        let (Self::NotInstalled { asked } | Self::Lacks { asked, .. }) = self;
+        asked
+    }
+}
+
+impl fmt::Display for StandsIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotInstalled { asked } => write!(f, "{asked:?} is not installed"),
+            Self::Lacks { asked, letters } => {
+                let letters: Vec<String> = letters.iter().map(char::to_string).collect();
+                write!(f, "{asked:?} lacks {}", letters.join(" "))
+            }
+        }
+    }
 }
 
 /// Why there is no font.
@@ -90,8 +120,11 @@ impl Fonts {
         self.database.faces().filter_map(family_name).collect()
     }
 
-    /// The family for `text`: `preferred` where it has every letter, else the first of a list of
-    /// good ones that has, else the one that lacks fewest. Emoji do not count: hardly a font has them.
+    /// The font for `text`: `preferred` where it has every letter, else the first of a list of good
+    /// ones that has, else the one that lacks fewest. Emoji do not count: hardly a font has them.
+    ///
+    /// `preferred` is a family, or the name of a font file. A file that MoneyPrinterTurbo ships may be
+    /// missing: then a good font stands in for it.
     ///
     /// # Errors
     ///
@@ -99,35 +132,76 @@ impl Fonts {
     pub fn choose(&self, preferred: &str, text: &str) -> Result<FontChoice, FontError> {
         let letters = visible_letters(text);
         let preferred = preferred.trim();
-        let mut asked = None;
-        if !preferred.is_empty() {
-            let family = self.installed(preferred).ok_or_else(|| self.not_installed(preferred))?;
-            let choice = self.regular(family, &letters).ok_or(FontError::None)?;
-            if choice.n_unreadable() == 0 {
-                return Ok(choice);
-            }
-            asked = Some(choice);
+        if preferred.is_empty() {
+            return self.best(REGULAR, &letters).ok_or(FontError::None);
         }
-        let best = self.best(&letters).ok_or(FontError::None)?;
-        Ok(match asked {
-            Some(asked) if asked.n_unreadable() <= best.n_unreadable() => asked,
-            asked => {
-                FontChoice { instead_of: asked.map(|asked| (asked.family, asked.missing)), ..best }
+        let asked = match names::file_stem(preferred) {
+            None => {
+                self.installed(preferred).and_then(|family| self.face(family, REGULAR, &letters))
             }
-        })
+            Some(stem) => self.of_file(preferred, stem, &letters),
+        };
+        let weight = names::bundled(preferred).map(|bundled| bundled.weight);
+        let Some(asked) = asked else {
+            let weight = weight.ok_or_else(|| self.not_installed(preferred))?;
+            let weight = if weight > 500 { BOLD } else { REGULAR };
+            let best = self.best(weight, &letters).ok_or(FontError::None)?;
+            let stands_in = Some(StandsIn::NotInstalled { asked: preferred.to_owned() });
+            return Ok(FontChoice { stands_in, ..best });
+        };
+        if asked.n_unreadable() == 0 {
+            return Ok(asked);
+        }
+        let weight = if asked.weight > 500 { BOLD } else { REGULAR };
+        let best = self.best(weight, &letters).ok_or(FontError::None)?;
+        if asked.n_unreadable() <= best.n_unreadable() {
+            return Ok(asked);
+        }
+        let stands_in = StandsIn::Lacks { asked: asked.family, letters: asked.missing };
+        Ok(FontChoice { stands_in: Some(stands_in), ..best })
     }
 
-    fn best(&self, letters: &BTreeSet<char>) -> Option<FontChoice> {
-        let listed: Vec<&str> = PREFERRED.iter().filter_map(|name| self.installed(name)).collect();
+    /// The font of a file of that name, of the families that MoneyPrinterTurbo's file of that name has,
+    /// or whose own name is the file's.
+    fn of_file(&self, file: &str, stem: &str, letters: &BTreeSet<char>) -> Option<FontChoice> {
+        let in_file = |face: &&FaceInfo| match &face.source {
+            Source::File(path) | Source::SharedFile(path, _) => {
+                path.file_name().is_some_and(|name| name.eq_ignore_ascii_case(file))
+            }
+            Source::Binary(_) => false,
+        };
+        // A collection holds a face for each script: the best for these letters.
+        let rank = rank(letters);
+        let of_face = |face: &FaceInfo| self.face(family_name(face)?, face.weight.0, letters);
+        let held = self.database.faces().filter(in_file).filter_map(of_face);
+        let held = held.min_by_key(|choice| (choice.n_unreadable(), rank(&choice.family)));
+        let bundled = || {
+            let bundled = names::bundled(file)?;
+            let family = bundled.families.iter().find_map(|family| self.installed(family))?;
+            self.face(family, bundled.weight, letters)
+        };
+        let named = || {
+            let asked = names::plain(stem);
+            let same = |face: &&FaceInfo| {
+                names::plain(&face.post_script_name) == asked
+                    || face.families.iter().any(|(family, _)| names::plain(family) == asked)
+            };
+            self.database.faces().find(same).and_then(of_face)
+        };
+        held.or_else(bundled).or_else(named)
+    }
+
+    fn best(&self, weight: u16, letters: &BTreeSet<char>) -> Option<FontChoice> {
+        let preferred = names::preferred(letters.iter().copied());
+        let listed: Vec<&str> = preferred.iter().filter_map(|name| self.installed(name)).collect();
         let readable = |choice: &FontChoice| choice.n_unreadable() == 0;
-        let candidate = |family: &&str| self.regular(family, letters);
+        let candidate = |family: &&str| self.face(family, weight, letters);
         listed.iter().filter_map(candidate).find(readable).or_else(|| {
-            let rank =
-                |family: &str| listed.iter().position(|name| *name == family).unwrap_or(usize::MAX);
+            let rank = rank(letters);
             self.families()
                 .iter()
                 .filter_map(candidate)
-                .min_by_key(|choice| (choice.n_unreadable(), rank(choice.family.as_str())))
+                .min_by_key(|choice| (choice.n_unreadable(), rank(&choice.family)))
         })
     }
 
@@ -140,7 +214,7 @@ impl Fonts {
     }
 
     fn not_installed(&self, name: &str) -> FontError {
-        let asked = name.to_lowercase();
+        let asked = names::file_stem(name).unwrap_or(name).to_lowercase();
         let likeness = |family: &str| {
             let family = family.to_lowercase();
             let within = family.contains(&asked) || asked.contains(&family);
@@ -153,15 +227,16 @@ impl Fonts {
         FontError::NotInstalled { family: name.to_owned(), near }
     }
 
-    /// What the regular face of the family has. None: it cannot be read.
-    fn regular(&self, family: &str, letters: &BTreeSet<char>) -> Option<FontChoice> {
-        let regular = Query {
+    /// What the upright face of the family has that is nearest to the weight. None: it cannot be read.
+    fn face(&self, family: &str, weight: u16, letters: &BTreeSet<char>) -> Option<FontChoice> {
+        let upright = Query {
             families: &[Family::Name(family)],
-            weight: Weight::NORMAL,
+            weight: Weight(weight),
             style: Style::Normal,
             ..Query::default()
         };
-        let id = self.database.query(&regular)?;
+        let id = self.database.query(&upright)?;
+        let weight = self.database.face(id)?.weight.0;
         self.database.with_face_data(id, |data, index| {
             let face = Face::parse(data, index).ok()?;
             let em = f64::from(face.units_per_em());
@@ -172,13 +247,20 @@ impl Fonts {
             });
             Some(FontChoice {
                 family: family.to_owned(),
+                weight,
                 missing: letters.iter().copied().filter(lacks).collect(),
-                instead_of: None,
+                stands_in: None,
                 advances: advances.collect(),
                 line_height: line_height(&face) / em,
             })
         })?
     }
+}
+
+/// How far behind a family stands in the list of the good ones.
+fn rank(letters: &BTreeSet<char>) -> impl Fn(&str) -> usize {
+    let preferred = names::preferred(letters.iter().copied());
+    move |family| preferred.iter().position(|name| *name == family).unwrap_or(usize::MAX)
 }
 
 /// The English name; none where an ASS file could not hold it.

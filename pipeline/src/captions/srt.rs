@@ -1,9 +1,7 @@
 //! SubRip, the subtitle file that every player reads. It has no standard; this is what VLC, mpv,
 //! YouTube and ffmpeg agree on (<https://www.matroska.org/technical/subtitles.html#srt-subtitles>).
 
-use std::fmt::Write;
-
-use super::JOINER;
+use super::blocks::{JOINER, blocks, joined_behind};
 use crate::artefacts::Cue;
 
 /// The cues as an SRT file.
@@ -12,39 +10,18 @@ use crate::artefacts::Cue;
 /// beginning of a command (`{`, `\\` and `<`), and in `-->`, which would be read as a line of times.
 /// Control characters become spaces.
 pub fn srt(cues: &[Cue]) -> String {
-    let mut file = String::new();
-    for (i, cue) in cues.iter().enumerate() {
-        let (start, end) = (time(cue.start_ms), time(cue.end_ms));
-        // Writing to a string does not fail.
-        let _ = writeln!(file, "{}\n{start} --> {end}", i + 1);
-        for line in &cue.lines {
-            let _ = writeln!(file, "{}", escaped(line));
-        }
-        file.push('\n');
-    }
-    file
-}
-
-/// `00:01:02,345`.
-fn time(ms: u64) -> String {
-    let (seconds, ms) = (ms / 1000, ms % 1000);
-    let (minutes, seconds) = (seconds / 60, seconds % 60);
-    format!("{:02}:{:02}:{seconds:02},{ms:03}", minutes / 60, minutes % 60)
+    blocks(cues, ',', escaped)
 }
 
 fn escaped(line: &str) -> String {
-    let line = line.replace(char::is_control, " ");
-    let mut line = line.replace("-->", &format!("--{JOINER}>"));
-    for opening in ["{", "\\", "<"] {
-        line = line.replace(opening, &format!("{opening}{JOINER}"));
-    }
-    line
+    joined_behind(&["{", "\\", "<"], line.replace("-->", &format!("--{JOINER}>")))
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::blocks::clock;
     use super::*;
 
     fn cue(start_ms: u64, end_ms: u64, lines: &[&str]) -> Cue {
@@ -95,7 +72,7 @@ mod tests {
             let found = read_back(&srt(&cues));
             prop_assert_eq!(found.len(), cues.len());
             for ((times, lines), cue) in found.iter().zip(&cues) {
-                prop_assert_eq!(times, &format!("{} --> {}", time(cue.start_ms), time(cue.end_ms)));
+                prop_assert_eq!(times, &format!("{} --> {}", clock(cue.start_ms, ','), clock(cue.end_ms, ',')));
                 prop_assert_eq!(lines, &[escaped(&cue.lines[0])]);
             }
         }

@@ -23,10 +23,11 @@ pub const MIN_GAP_MS: u64 = 200;
 
 /// Cues of one or two lines that together hold every word once, in order.
 ///
-/// Words are separated by single spaces; a word with Chinese letters, or one too wide for a line, may
-/// go on in the next line. The cues do not overlap and each has a time, whatever the words' times are.
-pub fn cues(words: &[TimedWord], layout: &Layout) -> Vec<Cue> {
-    let pieces = pieces(words, layout);
+/// `text` is what the words were taken from: where it has white space between two of them, the line has
+/// a space. A word with Chinese letters, or one too wide for a line, may go on in the next line. The
+/// cues do not overlap and each has a time, whatever the words' times are.
+pub fn cues(text: &str, words: &[TimedWord], layout: &Layout) -> Vec<Cue> {
+    let pieces = pieces(text, words, layout);
     let mut cues = Vec::new();
     for sentence in pieces.split_inclusive(|piece| piece.border == Border::Sentence) {
         for run in cheapest_cuts(sentence, layout) {
@@ -80,6 +81,7 @@ fn cost(run: &[Piece<'_>], layout: &Layout) -> Option<f64> {
         Border::Clause => 0.15,
         Border::Word => 0.6,
         Border::Poor => 1.5,
+        Border::Never => 5.0,
     };
     let hurried = if duration_ms < MIN_CUE_MS { 0.5 } else { 0.0 };
     Some(1.0 + ending + hurried + 0.5 * (1.0 - filled).powi(2) + misfit)
@@ -100,6 +102,7 @@ fn lines<'p, 'a>(run: &'p [Piece<'a>], layout: &Layout) -> Vec<&'p [Piece<'a>]> 
             Border::Sentence | Border::Clause => -0.15,
             Border::Word => 0.0,
             Border::Poor => 0.3,
+            Border::Never => 5.0,
         };
         let too_wide = if wider > layout.max_width() { 10.0 } else { 0.0 };
         let unevenness = wider / layout.max_width() + at_border + too_wide;

@@ -6,6 +6,7 @@ use unicode_width::UnicodeWidthChar;
 
 use crate::artefacts::TimedWord;
 use crate::captions::layout::Layout;
+use crate::timeline;
 
 /// A word, or a part of one where it is Chinese or wider than a line.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,17 +32,25 @@ pub(super) enum Border {
     Word,
     /// Before a mark that belongs to what stands before it, or within a word.
     Poor,
+    /// Before a mark that must not begin a line.
+    Never,
 }
 
 /// A silence as long as this is heard as a border.
 const PAUSE_MS: u64 = 300;
 
-pub(super) fn pieces<'a>(words: &'a [TimedWord], layout: &Layout) -> Vec<Piece<'a>> {
+pub(super) fn pieces<'a>(text: &str, words: &'a [TimedWord], layout: &Layout) -> Vec<Piece<'a>> {
     let mut begins_sentence = true;
     let mut pieces = Vec::with_capacity(words.len());
+    let mut rest = Some(text);
     for (i, word) in words.iter().enumerate() {
+        let glued = is_glued(&mut rest, &word.text) && i > 0;
         let parts = parts(&word.text, layout);
-        let border = border_behind(word, words.get(i + 1), begins_sentence);
+        let mut border = border_behind(word, words.get(i + 1), begins_sentence);
+        if rest.is_some_and(ends_line) && border != Border::Never {
+            // Who wrote the text began anew here.
+            border = Border::Sentence;
+        }
         let n_chars = word.text.chars().count().max(1) as u64;
         let span_ms = word.end_ms.saturating_sub(word.start_ms);
         let mut before = 0;
@@ -53,7 +62,7 @@ pub(super) fn pieces<'a>(words: &'a [TimedWord], layout: &Layout) -> Vec<Piece<'
                 start_ms,
                 end_ms: word.start_ms + span_ms * before / n_chars,
                 width: layout.width(text),
-                begins_word: at == 0,
+                begins_word: at == 0 && !glued,
                 border: if at + 1 == parts.len() { border } else { border_within(text) },
             });
         }
@@ -62,17 +71,33 @@ pub(super) fn pieces<'a>(words: &'a [TimedWord], layout: &Layout) -> Vec<Piece<'
     pieces
 }
 
+/// Whether the word follows in the text without white space, and what follows it. Where the text and the
+/// words part, nothing follows.
+fn is_glued(rest: &mut Option<&str>, word: &str) -> bool {
+    let Some(text) = *rest else { return false };
+    let from_word = text.trim_start();
+    *rest = from_word.strip_prefix(word);
+    rest.is_some() && from_word.len() == text.len()
+}
+
+/// Whether the text goes on in another line.
+fn ends_line(rest: &str) -> bool {
+    rest.chars().take_while(|letter| letter.is_whitespace()).any(|letter| letter == '\n')
+}
+
 /// The word, or its parts where it has letters that need no spaces or does not fit on a line.
 fn parts<'a>(word: &'a str, layout: &Layout) -> Vec<&'a str> {
-    let is_wide = |c: char| c.width() == Some(2) && c.is_alphanumeric();
-    if !word.chars().any(is_wide) && layout.width(word) <= layout.max_width() {
-        return vec![word];
-    }
     let mut parts = Vec::new();
-    let mut from = 0;
-    for (until, _) in linebreaks(word) {
-        fitting(&word[from..until], layout, &mut parts);
-        from = until;
+    for token in timeline::tokens(word) {
+        if layout.width(token) <= layout.max_width() {
+            parts.push(token);
+            continue;
+        }
+        let mut from = 0;
+        for (until, _) in linebreaks(token) {
+            fitting(&token[from..until], layout, &mut parts);
+            from = until;
+        }
     }
     parts
 }
@@ -95,7 +120,9 @@ fn fitting<'a>(text: &'a str, layout: &Layout, parts: &mut Vec<&'a str>) {
 
 fn border_behind(word: &TimedWord, next: Option<&TimedWord>, begins_sentence: bool) -> Border {
     let Some(next) = next else { return Border::Sentence };
-    if ends_sentence(&word.text, &next.text, begins_sentence) {
+    if next.text.chars().all(is_ending) {
+        Border::Never
+    } else if ends_sentence(&word.text, &next.text, begins_sentence) {
         Border::Sentence
     } else if is_mark(&next.text) {
         Border::Poor
@@ -155,6 +182,34 @@ fn ends_clause(word: &str) -> bool {
 /// Quotes and brackets behind the mark that ends a sentence.
 fn is_closing(c: char) -> bool {
     matches!(c, '"' | '\'' | '”' | '’' | '»' | ')' | ']' | '}' | '」' | '』' | '）' | '】')
+}
+
+/// What stands at the end of something, and never at the beginning of a line.
+fn is_ending(c: char) -> bool {
+    is_closing(c)
+        || matches!(
+            c,
+            '.' | ','
+                | ';'
+                | ':'
+                | '!'
+                | '?'
+                | '…'
+                | '%'
+                | '。'
+                | '｡'
+                | '，'
+                | '、'
+                | '；'
+                | '：'
+                | '！'
+                | '？'
+                | '؟'
+                | '۔'
+                | '،'
+                | '؛'
+                | '।'
+        )
 }
 
 /// A word without a letter or digit that belongs to what stands before it: a dash, an emoji.

@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 use protocol::Size;
+use unicode_normalization::UnicodeNormalization;
 
 use super::*;
+use crate::timeline;
 
 /// 32 columns of text on a line: 60 pixels for two, 972 in all.
 fn layout() -> Layout {
@@ -11,7 +13,7 @@ fn layout() -> Layout {
 /// Words of a text, each as long as `ms` for a letter, with `gap_ms` of silence behind each.
 fn words(text: &str, ms: u64, gap_ms: u64) -> Vec<TimedWord> {
     let mut now = 0;
-    text.split_whitespace()
+    timeline::tokens(text)
         .map(|word| {
             let start_ms = now;
             let end_ms = start_ms + (word.chars().count() as u64 * ms).max(1);
@@ -21,16 +23,16 @@ fn words(text: &str, ms: u64, gap_ms: u64) -> Vec<TimedWord> {
         .collect()
 }
 
-fn letters(text: &str) -> String {
-    text.split_whitespace().collect()
-}
-
-/// What holds for all cues.
+/// What holds for all cues of a text: together their lines are the text, white space for white space.
 #[track_caller]
-fn check_cues(cues: &[Cue], words: &[TimedWord], layout: &Layout) {
-    let said: String = words.iter().map(|word| letters(&word.text)).collect();
-    let shown: String = cues.iter().flat_map(|cue| &cue.lines).map(|line| letters(line)).collect();
-    assert_eq!(shown, said);
+fn check_cues(cues: &[Cue], text: &str, layout: &Layout) {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut rest = text.as_str();
+    for line in cues.iter().flat_map(|cue| &cue.lines) {
+        let from_line = rest.trim_start().strip_prefix(line.as_str());
+        rest = from_line.unwrap_or_else(|| panic!("{line:?} is not what comes next in {rest:?}"));
+    }
+    assert_eq!(rest, "", "not shown");
     for cue in cues {
         assert!(cue.start_ms < cue.end_ms, "no time: {cue:?}");
         assert!(cue.end_ms - cue.start_ms <= MAX_CUE_MS, "too long: {cue:?}");
@@ -52,8 +54,8 @@ fn check_cues(cues: &[Cue], words: &[TimedWord], layout: &Layout) {
 #[track_caller]
 fn check(text: &str, expected: &[&[&str]]) {
     let words = words(text, 60, 20);
-    let cues = cues(&words, &layout());
-    check_cues(&cues, &words, &layout());
+    let cues = cues(text, &words, &layout());
+    check_cues(&cues, text, &layout());
     let found: Vec<Vec<&str>> =
         cues.iter().map(|cue| cue.lines.iter().map(String::as_str).collect()).collect();
     assert_eq!(found, expected, "{text}");
@@ -130,6 +132,64 @@ fn chinese_is_cut_between_letters_and_closing_marks_do_not_begin_a_line() {
 }
 
 #[test]
+fn no_line_begins_with_a_closing_mark() {
+    check(
+        "Nobody here knew where » they all went now",
+        &[&["Nobody here knew where »", "they all went now"]],
+    );
+    check(
+        "是不是真的没有人知道它们去了哪里呢，「我们大家」，都要去看海",
+        &[&["是不是真的没有人知道它们去了哪", "里呢，「我们大家」，都要去看海"]],
+    );
+    check(
+        "チョコレートをたくさんもらってしまってちょっとこまっている",
+        &[&["チョコレートをたくさんもらっ", "てしまってちょっとこまっている"]],
+    );
+}
+
+#[test]
+fn korean_is_cut_between_words() {
+    check(
+        "바다는 스물다섯 가지 비밀을 간직하고 있으며 아무도 그것을 세어 본 적이 없다",
+        &[
+            &["바다는 스물다섯", "가지 비밀을 간직하고"],
+            &["있으며 아무도 그것을", "세어 본 적이 없다"],
+        ],
+    );
+}
+
+#[test]
+fn vietnamese_is_cut_alike_however_it_is_written() {
+    let composed = "Người được kể lại thì ngỡ ngàng vì biển giữ hai mươi lăm bí mật";
+    let decomposed: String = composed.nfd().collect();
+    let lines = |text: &str| -> Vec<Vec<String>> {
+        let cues = cues(text, &words(text, 60, 20), &layout());
+        check_cues(&cues, text, &layout());
+        cues.into_iter()
+            .map(|cue| cue.lines.iter().map(|line| line.nfc().collect()).collect())
+            .collect()
+    };
+    assert_eq!(lines(composed), lines(&decomposed));
+}
+
+#[test]
+fn arabic_and_hebrew_keep_the_order_of_their_letters() {
+    check(
+        "يحتفظ البحر بخمسة وعشرين سرا، ولم يحصها أحد قط.",
+        &[&["يحتفظ البحر بخمسة وعشرين", "سرا، ولم يحصها أحد قط."]],
+    );
+    check(
+        "הים שומר על 25 סודות, ואיש לא ספר אותם.",
+        &[&["הים שומר על 25 סודות,", "ואיש לא ספר אותם."]],
+    );
+}
+
+#[test]
+fn a_space_is_where_the_text_has_one() {
+    check("我爱 Rust 语言，也用iPhone。", &[&["我爱 Rust 语言，也用iPhone。"]]);
+}
+
+#[test]
 fn a_word_wider_than_a_line_goes_on_in_the_next() {
     check(&"w".repeat(40), &[&[&"w".repeat(32), &"w".repeat(8)]]);
     check(
@@ -144,8 +204,9 @@ fn check_times(words: &[(&str, u64, u64)], expected: &[(u64, u64)]) {
         .iter()
         .map(|&(text, start_ms, end_ms)| TimedWord { text: text.to_owned(), start_ms, end_ms })
         .collect();
-    let cues = cues(&words, &layout());
-    check_cues(&cues, &words, &layout());
+    let text = words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
+    let cues = cues(&text, &words, &layout());
+    check_cues(&cues, &text, &layout());
     let times: Vec<(u64, u64)> = cues.iter().map(|cue| (cue.start_ms, cue.end_ms)).collect();
     assert_eq!(times, expected, "{words:?}");
 }
@@ -173,9 +234,14 @@ fn broken_times_are_mended() {
 fn hostile_word() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[a-zA-Zđêểợ]{1,12}[.,!?…]?",
-        1 => "[一-龥，。！]{1,40}",
+        1 => "[一-龥，。！「」（）]{1,40}",
+        1 => "[ぁ-んァ-ヶー、。]{1,30}",
+        1 => "[가-힣]{1,8}",
+        1 => "[a-zơêâ]{1,4}[\u{300}-\u{309}\u{323}]{1,3}[a-z]{0,3}",
+        1 => "[0-9]{1,9}([.,][0-9]{1,3})?%?",
+        1 => "[👍🏽❤️👨‍👩‍👧🇻🇳]{1,6}",
         1 => "\\PC{1,20}",
-        1 => "[مرحبالع]{1,9}",
+        1 => "[مرحبالع،שלוםעכ]{1,9}",
         1 => "[{}\\\\<>%'\"—😀]{1,6}",
         1 => "[W0-9/.-]{1,90}",
     ]
@@ -184,27 +250,39 @@ fn hostile_word() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn every_word_is_shown_once(
-        raw in prop::collection::vec((hostile_word(), 90..400_u64, 0..900_u64), 0..60),
+        raw in prop::collection::vec((hostile_word(), 0..400_u64, 0..900_u64, any::<bool>()), 0..60),
         width in 200..2000_u32,
         font_size in 8.0..300.0_f64,
     ) {
         let layout = Layout::for_picture(Size { width, height: 960 }, font_size);
-        let mut now = 0;
-        let words: Vec<TimedWord> = raw
-            .into_iter()
-            .filter(|(text, ..)| text.split_whitespace().count() == 1)
-            .map(|(text, ms, gap_ms)| {
-                let (start_ms, text) = (now, text.trim().to_owned());
-                now += ms + gap_ms;
-                TimedWord { text, start_ms, end_ms: start_ms + ms }
+        let (mut now, mut text) = (0, String::new());
+        for (word, .., apart) in &raw {
+            text.push_str(word);
+            text.push_str(if *apart { " \n" } else { "" });
+        }
+        let words: Vec<TimedWord> = timeline::tokens(&text)
+            .zip(raw.iter().cycle())
+            .map(|(text, (_, ms, gap_ms, _))| {
+                let start_ms = now;
+                now += (ms + gap_ms).max(1);
+                TimedWord { text: text.to_owned(), start_ms, end_ms: start_ms + ms.max(&1) }
             })
             .collect();
-        let cues = cues(&words, &layout);
-        check_cues(&cues, &words, &layout);
-        // The times are the words': the first cue begins with the first word, none ends after the last.
+        let cues = cues(&text, &words, &layout);
+        check_cues(&cues, &text, &layout);
+        // The times are the words': the first cue begins with the first word, none ends after the last,
+        // but where more is shown than there are milliseconds.
         if let (Some(first), Some(last)) = (cues.first(), cues.last()) {
             prop_assert_eq!(first.start_ms, words[0].start_ms);
-            prop_assert!(last.end_ms <= words[words.len() - 1].end_ms + words.len() as u64);
+            prop_assert!(last.end_ms <= words[words.len() - 1].end_ms + text.chars().count() as u64);
         }
+        // Every word is found again where it stands, however it was cut.
+        let spoken = crate::captions::spoken::spoken(&cues, &words);
+        let found: String = spoken
+            .iter()
+            .zip(&cues)
+            .flat_map(|(parts, cue)| parts.iter().map(|part| &cue.lines[part.line][part.at.clone()]))
+            .collect();
+        prop_assert_eq!(found, text.split_whitespace().collect::<String>());
     }
 }
