@@ -6,11 +6,11 @@
 //! told from a bad request, and such a 429 is not asked again. It also waits as long as any
 //! `Retry-After` says, and gives up where a connection breaks half-way.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
 use jiff::Timestamp;
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -44,20 +44,34 @@ pub(crate) struct Call<'a> {
     pub(crate) key_env: &'a str,
     /// Largest answer.
     pub(crate) max_bytes: usize,
-    /// A provider that wants to be left alone for longer is not asked again.
+    /// Time for all attempts: none begins after it, and a provider that wants to be left alone for longer
+    /// is not asked again. The client bounds each attempt.
     pub(crate) patience: Duration,
+}
+
+/// What came, with its head.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The headers: what is left of a quota is told there.
+    pub(crate) headers: HeaderMap,
+    /// All of it.
+    pub(crate) body: Vec<u8>,
 }
 
 /// Why an attempt failed, and how long the provider wants to be left alone.
 #[derive(Debug)]
-struct Failure {
-    error: ProviderError,
-    retry_after: Option<Duration>,
+pub(crate) struct Failure {
+    /// What went wrong.
+    pub(crate) error: ProviderError,
+    /// What its `Retry-After` says.
+    pub(crate) retry_after: Option<Duration>,
+    /// The whole of what it said, where it refused: some write more than a line into it.
+    pub(crate) body: Vec<u8>,
 }
 
 impl From<ProviderError> for Failure {
     fn from(error: ProviderError) -> Self {
-        Self { error, retry_after: None }
+        Self { error, retry_after: None, body: Vec::new() }
     }
 }
 
@@ -77,8 +91,20 @@ impl Call<'_> {
         &self,
         expected: &'static str,
     ) -> Result<T, ProviderError> {
-        let body = self.bytes().await?;
-        serde_json::from_slice(&body).map_err(|error| {
+        self.read(&self.bytes().await?, expected)
+    }
+
+    /// Reads `body` as JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderError::BadAnswer`] where it is not `expected`.
+    pub(crate) fn read<T: DeserializeOwned>(
+        &self,
+        body: &[u8],
+        expected: &'static str,
+    ) -> Result<T, ProviderError> {
+        serde_json::from_slice(body).map_err(|error| {
             let start = &body[..body.len().min(MAX_ERROR_BYTES)];
             self.bad_answer(expected, &format!("{error} in {}", String::from_utf8_lossy(start)))
         })
@@ -91,6 +117,21 @@ impl Call<'_> {
     ///
     /// [`ProviderError`], of the last attempt.
     pub(crate) async fn bytes(&self) -> Result<Vec<u8>, ProviderError> {
+        let answer = self.answer(|_| true).await;
+        answer.map(|answer| answer.body).map_err(|failure| failure.error)
+    }
+
+    /// As [`Self::bytes`], with the head; what passes is only waited for where `is_worth_it`: who has
+    /// another key asks with that one at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`], of the last attempt.
+    pub(crate) async fn answer(
+        &self,
+        is_worth_it: impl Fn(&ProviderError) -> bool,
+    ) -> Result<Answer, Failure> {
+        let began = Instant::now();
         let mut attempts = 0;
         let attempt = || {
             attempts += 1;
@@ -102,11 +143,13 @@ impl Call<'_> {
             .with_jitter();
         attempt
             .retry(pauses)
-            .when(|failure: &Failure| failure.error.is_passing())
-            .adjust(|failure, pause| self.pause(pause?, failure.retry_after))
+            .when(|failure: &Failure| failure.error.is_passing() && is_worth_it(&failure.error))
+            .adjust(|failure, pause| {
+                let left = self.patience.saturating_sub(began.elapsed());
+                pause_within(left, pause?, failure.retry_after)
+            })
             .notify(|failure, pause| tracing::warn!(error = %failure.error, ?pause, "asking again"))
             .await
-            .map_err(|failure| failure.error)
     }
 
     /// That the answer is no use. `found` may hold what the provider sent.
@@ -115,17 +158,7 @@ impl Call<'_> {
         ProviderError::BadAnswer { url: self.url.to_owned(), expected, found }
     }
 
-    /// The pause before the next attempt, when backing off says `pause` and the provider `asked` for
-    /// one. None: to wait helps nobody.
-    fn pause(&self, pause: Duration, asked: Option<Duration>) -> Option<Duration> {
-        match asked {
-            Some(asked) if asked >= self.patience => None,
-            Some(asked) => Some(asked.min(MAX_RETRY_AFTER).max(pause)),
-            None => Some(pause),
-        }
-    }
-
-    async fn attempt(&self, attempts: usize) -> Result<Vec<u8>, Failure> {
+    async fn attempt(&self, attempts: usize) -> Result<Answer, Failure> {
         let mut response =
             self.client.execute(self.request()?).await.map_err(|e| self.unsent(attempts, e))?;
         let status = response.status();
@@ -135,10 +168,10 @@ impl Call<'_> {
             // A reason that breaks off is still a reason.
             let (body, _) = body(&mut response, MAX_ERROR_BYTES).await;
             let error = self.refusal(attempts, status.as_u16(), &body);
-            return Err(Failure { error, retry_after });
+            return Err(Failure { error, retry_after, body });
         }
         match body(&mut response, self.max_bytes).await {
-            (body, None) => Ok(body),
+            (body, None) => Ok(Answer { headers: std::mem::take(response.headers_mut()), body }),
             (_, Some(Cut::Connection(error))) => Err(self.unsent(attempts, error).into()),
             (_, Some(Cut::Limit)) => {
                 let found = format!("more than {} bytes", self.max_bytes);
@@ -187,6 +220,13 @@ impl Call<'_> {
     }
 }
 
+/// The pause before the next attempt where backing off says `pause`, the provider `asked` for one, and
+/// so much time is `left`. None: to wait helps nobody.
+fn pause_within(left: Duration, pause: Duration, asked: Option<Duration>) -> Option<Duration> {
+    let wanted = asked.map_or(pause, |asked| asked.min(MAX_RETRY_AFTER).max(pause));
+    (asked.unwrap_or(pause).max(wanted) < left).then_some(wanted)
+}
+
 /// At most `limit` bytes of a body, and what kept the rest away.
 async fn body(response: &mut reqwest::Response, limit: usize) -> (Vec<u8>, Option<Cut>) {
     let mut body = Vec::new();
@@ -224,7 +264,7 @@ fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
 
 /// What a provider says, on one line, short, and without the key: as it is, and as it stands in an
 /// address.
-fn shown(text: &str, key: Option<&SecretString>) -> String {
+pub(super) fn shown(text: &str, key: Option<&SecretString>) -> String {
     let mut text = text.to_owned();
     if let Some(key) = key.map(ExposeSecret::expose_secret).filter(|key| !key.is_empty()) {
         let encoded: String = url::form_urlencoded::byte_serialize(key.as_bytes()).collect();

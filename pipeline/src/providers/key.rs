@@ -30,6 +30,27 @@ impl Key {
         Self::read(env, std::env::var_os(env).as_deref())
     }
 
+    /// The keys in the variable `env`, separated by commas. At least one, which may be none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::from_env`].
+    pub fn all_from_env(env: &str) -> Result<Vec<Self>, KeyError> {
+        Self::read_all(env, std::env::var_os(env).as_deref())
+    }
+
+    pub(super) fn read_all(env: &str, value: Option<&OsStr>) -> Result<Vec<Self>, KeyError> {
+        let value = value.unwrap_or_default().to_string_lossy();
+        let parts = value.split(',').map(|part| Self::read(env, Some(OsStr::new(part))));
+        let mut keys: Vec<Self> = parts.collect::<Result<_, _>>()?;
+        if keys.iter().any(|key| key.secret.is_some()) {
+            keys.retain(|key| key.secret.is_some());
+        } else {
+            keys.truncate(1);
+        }
+        Ok(keys)
+    }
+
     pub(super) fn read(env: &str, value: Option<&OsStr>) -> Result<Self, KeyError> {
         let env = env.to_owned();
         // Not Unicode is not ASCII either: the mark that takes its place is refused below.
@@ -78,6 +99,21 @@ mod tests {
         check(Some(""), Ok(None));
         check(Some(" \n"), Ok(None));
         check(Some(" sk-a\r\n"), Ok(Some("sk-a")));
+    }
+
+    #[test]
+    fn several_keys_are_separated_by_commas() {
+        let check = |value: &str, expected: &[Option<&str>]| {
+            let keys = Key::read_all("THE_KEY", Some(OsStr::new(value))).expect("keys");
+            let found: Vec<_> =
+                keys.iter().map(|key| key.secret().map(ExposeSecret::expose_secret)).collect();
+            assert_eq!(found, expected, "{value:?}");
+        };
+        check("", &[None]);
+        check(" , ,", &[None]);
+        check("sk-a", &[Some("sk-a")]);
+        check(" sk-a,, sk-b ,", &[Some("sk-a"), Some("sk-b")]);
+        Key::read_all("THE_KEY", Some(OsStr::new("sk-a,sk-\u{2019}"))).expect_err("no key");
     }
 
     #[cfg(unix)]

@@ -1,13 +1,23 @@
 //! Any OpenAI-compatible chat endpoint
 //! (<https://platform.openai.com/docs/api-reference/chat/create>).
 
+mod ask;
+mod cache;
+pub mod document;
+mod format;
+mod thoughts;
+
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+pub use ask::AskError;
 use async_openai::types::chat::{
     ChatCompletionRequestMessage, ChatCompletionRequestSystemMessage,
-    ChatCompletionRequestUserMessage, CreateChatCompletionRequest, ResponseFormat,
-    ResponseFormatJsonSchema,
+    ChatCompletionRequestUserMessage, CreateChatCompletionRequest,
 };
+use cache::Cache;
+use format::{Accepted, Format, may_be_the_format};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::Value;
@@ -15,6 +25,7 @@ use serde_json::Value;
 use super::http::{Call, MAX_JSON_BYTES};
 use super::{Key, ProviderError, SetupError};
 use crate::settings;
+pub use thoughts::without_thoughts;
 
 /// A client of one endpoint and model.
 #[derive(Clone, Debug)]
@@ -23,6 +34,11 @@ pub struct Llm {
     url: String,
     model: String,
     key: Key,
+    temperature: Option<f32>,
+    /// Time for all attempts at one answer.
+    budget: Duration,
+    formats: Arc<Accepted>,
+    cache: Option<Cache>,
 }
 
 /// What is asked of the model.
@@ -52,33 +68,89 @@ struct Choice {
 
 #[derive(Deserialize)]
 struct Message {
-    content: Option<String>,
+    content: Option<Content>,
     refusal: Option<String>,
+}
+
+/// A text, or, as Mistral's thinking models answer, a list of parts of which some are thoughts.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Text(String),
+    Parts(Vec<Part>),
+}
+
+#[derive(Deserialize)]
+struct Part {
+    text: Option<String>,
+}
+
+impl Content {
+    fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Parts(parts) => parts.into_iter().filter_map(|part| part.text).collect(),
+        }
+    }
 }
 
 impl Llm {
     /// A client with the key from `settings.api_key_env`; without one, for endpoints that need none.
+    /// Answers are kept in `data_dir`, where they are kept.
     ///
     /// # Errors
     ///
     /// The variable holds what is no key, or the HTTP client cannot be built.
-    pub fn new(settings: &settings::Llm) -> Result<Self, SetupError> {
+    pub fn new(settings: &settings::Llm, data_dir: &Path) -> Result<Self, SetupError> {
         let timeout = settings::seconds(settings.timeout_s);
+        let cache = Cache::from_settings(settings, data_dir);
+        if let Some(Err(error)) = cache.as_ref().map(Cache::sweep) {
+            tracing::warn!(%error, "old answers cannot be removed");
+        }
         Ok(Self {
             client: reqwest::Client::builder().timeout(timeout).build()?,
             url: format!("{}/chat/completions", settings.base_url.trim_end_matches('/')),
             model: settings.model.clone(),
             key: Key::from_env(&settings.api_key_env)?,
+            temperature: settings.temperature,
+            budget: settings::seconds(settings.budget_s),
+            formats: Arc::default(),
+            cache,
         })
     }
 
-    /// Asks and gives the answer's text, never blank.
+    /// Asks and gives the answer's text, never blank. An endpoint that refuses a JSON schema is asked
+    /// without it, now and from then on.
     ///
     /// # Errors
     ///
     /// [`ProviderError`].
-    pub async fn answer(&self, question: &Question) -> Result<String, ProviderError> {
-        let mut request = self.client.post(&self.url).json(&self.request(question));
+    async fn answer(&self, question: &Question) -> Result<String, ProviderError> {
+        if question.schema.is_none() {
+            return self.answer_in(Format::Text, question).await;
+        }
+        let mut format = self.formats.get();
+        loop {
+            match (self.answer_in(format, question).await, format.next()) {
+                (Err(error), Some(next)) if may_be_the_format(&error) => {
+                    tracing::warn!(%error, ?format, "asking in another format");
+                    format = next;
+                }
+                (Err(error), _) => return Err(error),
+                (Ok(answer), _) => {
+                    self.formats.learn(format);
+                    return Ok(answer);
+                }
+            }
+        }
+    }
+
+    async fn answer_in(
+        &self,
+        format: Format,
+        question: &Question,
+    ) -> Result<String, ProviderError> {
+        let mut request = self.client.post(&self.url).json(&self.request(format, question));
         if let Some(key) = self.key.secret() {
             request = request.bearer_auth(key.expose_secret());
         }
@@ -89,44 +161,42 @@ impl Llm {
             key: self.key.secret(),
             key_env: self.key.env(),
             max_bytes: MAX_JSON_BYTES,
-            patience: Duration::MAX,
+            patience: self.budget,
         };
         let answer: Answer = call.json("a chat completion").await?;
         let found = match answer.choices.into_iter().next().map(|choice| choice.message) {
             None => "no choice".to_owned(),
-            Some(Message { content: Some(text), .. }) if !text.trim().is_empty() => {
-                return Ok(text);
+            Some(Message { content, refusal }) => {
+                let text = content.map(Content::into_text).unwrap_or_default();
+                if !text.trim().is_empty() {
+                    return Ok(text);
+                }
+                refusal
+                    .map_or("an empty one".to_owned(), |refusal| format!("the refusal {refusal:?}"))
             }
-            Some(Message { refusal: Some(refusal), .. }) => format!("the refusal {refusal:?}"),
-            Some(_) => "an empty one".to_owned(),
         };
         Err(call.bad_answer("a message with content", &found))
     }
 
     #[expect(deprecated, reason = "servers that can repeat an answer do it by `seed`")]
-    fn request(&self, question: &Question) -> CreateChatCompletionRequest {
-        let format = |(name, schema): &(&str, Value)| ResponseFormat::JsonSchema {
-            json_schema: ResponseFormatJsonSchema {
-                description: None,
-                name: (*name).to_owned(),
-                schema: schema.clone(),
-                strict: Some(true),
-            },
-        };
+    fn request(&self, format: Format, question: &Question) -> CreateChatCompletionRequest {
+        let schema = question.schema.as_ref();
+        let advice = schema.map(|(_, schema)| format.advice(schema)).unwrap_or_default();
         CreateChatCompletionRequest {
             model: self.model.clone(),
-            messages: messages(question),
-            response_format: question.schema.as_ref().map(format),
+            messages: messages(&format!("{}{advice}", question.system), &question.user),
+            response_format: schema.and_then(|(name, schema)| format.field(name, schema)),
             seed: Some(question.seed.cast_signed()),
+            temperature: self.temperature,
             ..CreateChatCompletionRequest::default()
         }
     }
 }
 
-fn messages(question: &Question) -> Vec<ChatCompletionRequestMessage> {
+fn messages(system: &str, user: &str) -> Vec<ChatCompletionRequestMessage> {
     vec![
-        ChatCompletionRequestSystemMessage::from(question.system.as_str()).into(),
-        ChatCompletionRequestUserMessage::from(question.user.as_str()).into(),
+        ChatCompletionRequestSystemMessage::from(system).into(),
+        ChatCompletionRequestUserMessage::from(user).into(),
     ]
 }
 

@@ -1,9 +1,10 @@
-//! Other people's HTTP: the language model, the stock sites, and the way to ask that speech servers
-//! share.
+//! Other people's HTTP: the language model, the stock sites, the generators, and the way to ask that
+//! speech servers share.
 //!
 //! A provider is asked a few times before it counts as away: it answers 429 and 5xx, closes connections
 //! and sends half an answer every day. What stays wrong becomes a [`ProviderError`], without any key.
 
+pub mod generated;
 pub(crate) mod http;
 mod key;
 pub mod llm;
@@ -62,6 +63,18 @@ pub enum ProviderError {
         /// What the provider says.
         reason: String,
     },
+    /// Every key has used up its quota.
+    #[error("{url}: the quota of {keys} in {key_env} is used up until {until}")]
+    Exhausted {
+        /// What should be asked.
+        url: String,
+        /// How many keys there are: `the key`, `all 3 keys`.
+        keys: String,
+        /// The variable that holds them.
+        key_env: String,
+        /// When the first of them can be used again, UTC.
+        until: String,
+    },
     /// Failing, after all attempts.
     #[error("{url}: not available after {attempts} attempts ({status}): {reason}")]
     Unavailable {
@@ -110,6 +123,7 @@ impl ProviderError {
         match self {
             Self::RateLimited { .. } | Self::Unavailable { .. } | Self::Unreachable { .. } => true,
             Self::Unauthorised { .. }
+            | Self::Exhausted { .. }
             | Self::Refused { .. }
             | Self::Unsendable { .. }
             | Self::BadAnswer { .. } => false,
@@ -121,9 +135,10 @@ impl ProviderError {
     pub fn into_stage_error(self, codes: [&'static str; 3]) -> StageError {
         let [away, refused, useless] = codes;
         match self {
-            Self::RateLimited { .. } | Self::Unavailable { .. } | Self::Unreachable { .. } => {
-                StageError::transient(away, self)
-            }
+            Self::RateLimited { .. }
+            | Self::Exhausted { .. }
+            | Self::Unavailable { .. }
+            | Self::Unreachable { .. } => StageError::transient(away, self),
             Self::Unauthorised { .. } | Self::Refused { .. } | Self::Unsendable { .. } => {
                 StageError::permanent(refused, self)
             }

@@ -1,42 +1,79 @@
-//! `script`: the narration text, from the request or from the language model.
+//! `script`: the narration text, from the request, from a ready narration, or from the language model.
+
+mod clean;
 
 use protocol::JobSpec;
 
 use super::LLM_CODES;
-use crate::artefacts::Script;
+use crate::artefacts::{Script, TimedWord};
 use crate::error::StageError;
 use crate::job::request::MAX_SCRIPT_CHARS;
+use crate::local;
+use crate::ml::WHISPER;
 use crate::parts::Parts;
 use crate::providers::llm::Question;
+use clean::clean;
 
 /// Runs the stage.
 ///
+/// A ready narration without a script is heard out by Whisper, where its weights may decide anything;
+/// without them the script is the model's, and its words are spread over what is heard.
+///
 /// # Errors
 ///
-/// `llm_unavailable`, `llm_refused`, `llm_bad_answer`.
+/// `llm_unavailable`, `llm_refused`, `llm_bad_answer`, `whisper_failed`, `audio_missing`.
 pub async fn run(parts: &Parts, spec: &JobSpec) -> Result<Script, StageError> {
     if !spec.video_script.trim().is_empty() {
         return Ok(Script { text: spec.video_script.trim().to_owned() });
     }
-    let answer = parts.llm.answer(&question(spec)).await;
-    let answer = answer.map_err(|error| error.into_stage_error(LLM_CODES))?;
-    narration(&answer, &spec.video_subject)
+    if let Some(name) = &spec.custom_audio_file
+        && parts.trusts(WHISPER)
+    {
+        let sound = local::file(parts.settings.local.dir.as_deref(), name)
+            .map_err(|expected| super::narration::missing(name, &expected))?;
+        let heard = parts.models.transcribe(&sound, &spec.video_language).await;
+        let heard = heard.map_err(|error| StageError::transient("whisper_failed", error))?;
+        let text = joined(&heard);
+        if text.chars().any(char::is_alphanumeric) {
+            return Ok(Script { text });
+        }
+        tracing::warn!(name, "nothing is heard in it, asking the language model");
+    }
+    let question = question(spec);
+    let asked = parts.llm.ask(&question, |answer| narration(answer, &spec.video_subject));
+    let text = asked.await.map_err(|error| error.into_stage_error(LLM_CODES))?;
+    Ok(Script { text })
 }
 
 /// The script in an answer. It is bounded as a script of the user is: what is spoken, drawn and
 /// searched for grows with it.
-fn narration(answer: &str, subject: &str) -> Result<Script, StageError> {
+fn narration(answer: &str, subject: &str) -> Result<String, String> {
     let text = clean(answer);
     let n_chars = text.chars().count();
-    let found = if n_chars > MAX_SCRIPT_CHARS {
-        format!("{n_chars} characters of at most {MAX_SCRIPT_CHARS}")
-    } else if !text.chars().any(char::is_alphanumeric) {
-        format!("{answer:?}")
-    } else {
-        return Ok(Script { text });
-    };
-    let message = format!("expected a narration about {subject:?}, found {found}");
-    Err(StageError::transient("llm_bad_answer", message))
+    if n_chars > MAX_SCRIPT_CHARS {
+        return Err(format!(
+            "expected a narration about {subject:?} of at most {MAX_SCRIPT_CHARS} characters, found \
+             {n_chars}"
+        ));
+    }
+    if !text.chars().any(char::is_alphanumeric) {
+        return Err(format!("expected a narration about {subject:?}"));
+    }
+    Ok(text)
+}
+
+/// What was heard as a text; between two Chinese, Japanese or Thai letters stands no space.
+fn joined(words: &[TimedWord]) -> String {
+    let is_dense = |c: char| matches!(c, '\u{E00}'..='\u{E7F}' | '\u{3000}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{FF00}'..='\u{FFEF}');
+    let mut text = String::new();
+    for word in words.iter().map(|word| word.text.trim()).filter(|word| !word.is_empty()) {
+        let dense = text.ends_with(is_dense) && word.starts_with(is_dense);
+        if !text.is_empty() && !dense {
+            text.push(' ');
+        }
+        text.push_str(word);
+    }
+    text
 }
 
 fn question(spec: &JobSpec) -> Question {
@@ -47,7 +84,15 @@ fn question(spec: &JobSpec) -> Question {
     if !spec.video_language.is_empty() {
         user.push_str(&format!("- language: {}\n", spec.video_language));
     }
-    Question { system: SYSTEM.to_owned(), user, schema: None, seed: spec.seed }
+    let wishes = spec.video_script_prompt.trim();
+    if !wishes.is_empty() {
+        user.push_str(&format!("\n# Additional User Requirements:\n{wishes}\n"));
+    }
+    let system = match spec.custom_system_prompt.trim() {
+        "" => SYSTEM,
+        custom => custom,
+    };
+    Question { system: system.to_owned(), user, schema: None, seed: spec.seed }
 }
 
 const SYSTEM: &str = "\
@@ -64,95 +109,58 @@ Write the narration of a video about the given subject.
 5. Write in the given language; where none is given, in the language of the subject.
 ";
 
-/// What a model wraps around a narration goes; the narration stays as it is, in its paragraphs.
-///
-/// Removed: `<think>` blocks (an unclosed one to its end), code fences, heading and emphasis marks, and
-/// lines that are one stage direction in brackets as a whole. Brackets inside a sentence stay.
-fn clean(answer: &str) -> String {
-    let spoken = without_thoughts(answer);
-    let mut paragraphs = vec![String::new()];
-    for line in spoken.lines() {
-        let line = line.trim();
-        if line.is_empty() {
-            paragraphs.push(String::new());
-            continue;
-        }
-        if line.starts_with("```") || is_direction(line) {
-            continue;
-        }
-        let line = line.trim_start_matches(['#', '>']).trim_start().replace(['*', '`'], "");
-        if let Some(paragraph) = paragraphs.last_mut() {
-            if !paragraph.is_empty() {
-                paragraph.push(' ');
-            }
-            paragraph.push_str(line.trim());
-        }
-    }
-    paragraphs.retain(|paragraph| !paragraph.is_empty());
-    paragraphs.join("\n\n")
-}
-
-fn without_thoughts(answer: &str) -> String {
-    let (mut spoken, mut rest) = (String::new(), answer);
-    while let Some((before, thought)) = rest.split_once("<think>") {
-        spoken.push_str(before);
-        rest = thought.split_once("</think>").map_or("", |(_, after)| after);
-    }
-    spoken.push_str(rest);
-    spoken
-}
-
-fn is_direction(line: &str) -> bool {
-    [('[', ']'), ('(', ')')].iter().any(|&(open, close)| {
-        let inside = line.strip_prefix(open).and_then(|line| line.strip_suffix(close));
-        inside.is_some_and(|inside| !inside.contains([open, close]))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[track_caller]
-    fn check_clean(answer: &str, expected: &str) {
-        assert_eq!(clean(answer), expected, "{answer:?}");
-    }
-
-    #[test]
-    fn only_the_narration_is_left() {
-        check_clean("", "");
-        check_clean("<think>hm, the sea", "");
-        check_clean("<think>hm</think>\nThe sea.", "The sea.");
-        check_clean("a <think>b</think> c <think>d</think> e", "a  c  e".trim());
-        check_clean("```\nThe sea.\n```", "The sea.");
-        check_clean("# The Sea\n\n**Waves** roll\nin.", "The Sea\n\nWaves roll in.");
-        check_clean(
-            "[Opening shot]\nThe sea (at night) is [almost] black.",
-            "The sea (at night) is [almost] black.",
-        );
-        check_clean("(a) and (b)", "(a) and (b)");
-        check_clean("Biển đêm.\n\n\n\nSóng vỗ.", "Biển đêm.\n\nSóng vỗ.");
-    }
-
-    #[track_caller]
     fn check_narration(answer: &str, expected: Result<&str, &str>) {
-        let found = narration(answer, "sea").map(|script| script.text);
-        let found = found.map_err(|error| (error.code, error.message));
-        let expected = expected.map(str::to_owned).map_err(|found| {
-            ("llm_bad_answer", format!("expected a narration about \"sea\", found {found}"))
-        });
+        let found = narration(answer, "sea");
+        let expected = expected.map(str::to_owned).map_err(str::to_owned);
         assert_eq!(found, expected);
     }
 
     #[test]
     fn an_answer_without_words_or_without_end_is_no_narration() {
-        check_narration("<think>hm", Err("\"<think>hm\""));
-        check_narration("…!", Err("\"…!\""));
+        check_narration("<think>hm", Err("expected a narration about \"sea\""));
+        check_narration("…!", Err("expected a narration about \"sea\""));
         let longest = "é".repeat(MAX_SCRIPT_CHARS);
         let too_long = format!("{longest}é");
-        check_narration(&too_long, Err("50001 characters of at most 50000"));
+        let why = "expected a narration about \"sea\" of at most 50000 characters, found 50001";
+        check_narration(&too_long, Err(why));
         check_narration(&longest, Ok(&longest));
         // Thoughts are not spoken.
         check_narration(&format!("<think>{too_long}</think>The sea."), Ok("The sea."));
+    }
+
+    #[test]
+    fn every_wish_for_the_script_is_asked() {
+        let spec = JobSpec {
+            video_subject: "the sea".to_owned(),
+            paragraph_number: 3,
+            video_language: "vi".to_owned(),
+            video_script_prompt: " End with a question. ".to_owned(),
+            seed: 7,
+            ..JobSpec::default()
+        };
+        let asked = question(&spec);
+        let expected = "# Initialization:\n- video subject: the sea\n- number of paragraphs: 3\n\
+                        - language: vi\n\n# Additional User Requirements:\nEnd with a question.\n";
+        assert_eq!((asked.user.as_str(), asked.system.as_str(), asked.seed), (expected, SYSTEM, 7));
+
+        let custom = JobSpec { custom_system_prompt: "You are a pirate.".to_owned(), ..spec };
+        let asked = question(&custom);
+        assert_eq!((asked.user.as_str(), asked.system.as_str()), (expected, "You are a pirate."));
+    }
+
+    #[test]
+    fn heard_words_become_a_text() {
+        let words = |texts: &[&str]| {
+            let word = |text: &&str| TimedWord { text: (*text).to_owned(), start_ms: 0, end_ms: 1 };
+            texts.iter().map(word).collect::<Vec<_>>()
+        };
+        assert_eq!(joined(&words(&[])), "");
+        assert_eq!(joined(&words(&[" The", "sea, ", "", "25."])), "The sea, 25.");
+        assert_eq!(joined(&words(&["今天", "天气，", "good", "好"])), "今天天气， good 好");
     }
 }

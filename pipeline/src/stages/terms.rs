@@ -7,12 +7,12 @@ use super::LLM_CODES;
 use crate::artefacts::{Script, SearchTerms};
 use crate::error::StageError;
 use crate::parts::Parts;
-use crate::providers::llm::Question;
+use crate::providers::llm::{Question, document};
 
 /// How many terms are asked for, as MoneyPrinterTurbo does.
 const N_TERMS: usize = 5;
-/// A model that answers in another form is told so, and asked once more.
-const ATTEMPTS: u32 = 2;
+/// As many where the clips are to follow the script.
+const N_ORDERED_TERMS: usize = 8;
 
 /// Runs the stage.
 ///
@@ -27,26 +27,26 @@ pub async fn run(
     if let Some(terms) = &spec.video_terms {
         return Ok(SearchTerms { terms: terms.to_vec() });
     }
-    let mut question = question(spec, script);
-    let mut wrong = String::new();
-    for _ in 0..ATTEMPTS {
-        let answer = parts.llm.answer(&question).await;
-        let answer = answer.map_err(|error| error.into_stage_error(LLM_CODES))?;
-        match parse(&answer) {
-            Ok(terms) => return Ok(SearchTerms { terms }),
-            Err(reason) => {
-                question.user.push_str(&format!("\n\nYour last answer was wrong: {reason}"));
-                wrong = format!("{reason}, found {answer:?}");
-            }
-        }
-    }
-    Err(StageError::transient("llm_bad_answer", wrong))
+    let question = question(spec, script);
+    let asked = parts.llm.ask(&question, |answer| parse(answer, n_terms(spec)));
+    let terms = asked.await.map_err(|error| error.into_stage_error(LLM_CODES))?;
+    Ok(SearchTerms { terms })
+}
+
+fn n_terms(spec: &JobSpec) -> usize {
+    if spec.match_materials_to_script { N_ORDERED_TERMS } else { N_TERMS }
 }
 
 fn question(spec: &JobSpec, script: &Script) -> Question {
+    let amount = n_terms(spec);
+    let order = if spec.match_materials_to_script {
+        "Each is for one part of the script: the first for its beginning, the last for its end."
+    } else {
+        "They are in the order of the script."
+    };
     let user = format!(
         "### Video Subject\n{}\n\n### Video Script\n{}\n\n\
-         Give {N_TERMS} search terms for stock videos, in the order of the script.",
+         ### Task\nGive {amount} search terms for stock videos. {order}",
         spec.video_subject, script.text
     );
     Question {
@@ -62,7 +62,7 @@ const SYSTEM: &str = "\
 
 ## Constraints:
 1. Answer with a JSON object {\"terms\": [...]} of search terms for stock videos, and nothing else.
-2. Each search term is 1 to 3 words, in English, and says what is to be seen.
+2. Each of them has 1 to 3 words, is in English, and says what is to be seen.
 3. The subject of the video is part of the terms.
 ";
 
@@ -75,31 +75,27 @@ fn schema() -> Value {
     })
 }
 
-/// Reads `{"terms": [...]}`, or a bare array, also with prose or a code fence around it.
-fn parse(answer: &str) -> Result<Vec<String>, String> {
-    let found = ['{', '['].into_iter().find_map(|open| {
-        // The first document that can be read from where one may begin.
-        answer.match_indices(open).find_map(|(start, _)| {
-            let mut documents = serde_json::Deserializer::from_str(&answer[start..]).into_iter();
-            documents.next().and_then(Result::ok).and_then(strings)
-        })
-    });
+/// Reads `{"terms": [...]}`, or a bare array, also with prose or a code fence around it: at most
+/// `amount` terms, each once.
+fn parse(answer: &str, amount: usize) -> Result<Vec<String>, String> {
     let mut terms: Vec<String> = Vec::new();
-    for term in found.ok_or("expected a JSON object with a list of strings `terms`")? {
+    for term in document::find(answer, strings)? {
         let term = term.trim().to_owned();
         if !term.is_empty() && !terms.iter().any(|known| known.eq_ignore_ascii_case(&term)) {
             terms.push(term);
         }
     }
+    terms.truncate(amount);
     if terms.is_empty() { Err("expected at least one term".to_owned()) } else { Ok(terms) }
 }
 
-fn strings(document: Value) -> Option<Vec<String>> {
+fn strings(document: Value) -> Result<Vec<String>, String> {
     let list = match document {
-        Value::Object(mut fields) => fields.remove("terms")?,
+        Value::Object(mut fields) => fields.remove("terms").unwrap_or_default(),
         other => other,
     };
-    serde_json::from_value(list).ok()
+    serde_json::from_value(list)
+        .map_err(|_| "expected a JSON object with a list of strings `terms`".to_owned())
 }
 
 #[cfg(test)]
@@ -108,7 +104,7 @@ mod tests {
 
     #[track_caller]
     fn check_parse(answer: &str, expected: Result<&[&str], &str>) {
-        match (parse(answer), expected) {
+        match (parse(answer, 3), expected) {
             (Ok(terms), Ok(expected)) => assert_eq!(terms, expected, "{answer:?}"),
             (Err(reason), Err(expected)) => assert!(reason.starts_with(expected), "{reason}"),
             (found, expected) => panic!("{answer:?}: expected {expected:?}, found {found:?}"),
@@ -117,13 +113,33 @@ mod tests {
 
     #[test]
     fn terms_are_found_in_what_models_answer() {
-        check_parse("", Err("expected a JSON object"));
-        check_parse("sea, waves", Err("expected a JSON object"));
+        check_parse("", Err("expected a JSON document"));
+        check_parse("sea, waves", Err("expected a JSON document"));
         check_parse(r#"{"terms": []}"#, Err("expected at least one term"));
-        check_parse(r#"{"terms": [1, 2]}"#, Err("expected a JSON object"));
+        check_parse(r#"{"terms": [1, 2]}"#, Err("expected a JSON object with a list of strings"));
         check_parse(r#"{"terms": ["sea", " waves ", "Sea", ""]}"#, Ok(&["sea", "waves"]));
         check_parse(r#"["sea", "waves"]"#, Ok(&["sea", "waves"]));
-        check_parse("Here you are:\n```json\n[\"sea\"]\n```\nEnjoy [1]!", Ok(&["sea"]));
+        check_parse("Here you are:\n```json\n[\"sea\",]\n```\nEnjoy [1]!", Ok(&["sea"]));
         check_parse(r#"{"note": "{", "terms": ["sea"]}"#, Ok(&["sea"]));
+        check_parse(r#"["a", "A", "b", "c", "d"]"#, Ok(&["a", "b", "c"]));
+    }
+
+    #[test]
+    fn clips_that_follow_the_script_need_more_terms_in_its_order() {
+        let script = Script { text: "Waves.".to_owned() };
+        let check = |match_materials_to_script, expected: &str| {
+            let spec = JobSpec { match_materials_to_script, ..JobSpec::default() };
+            let asked = question(&spec, &script).user;
+            assert!(asked.ends_with(expected), "{asked}");
+            n_terms(&spec)
+        };
+        assert_eq!(
+            check(
+                false,
+                "Give 5 search terms for stock videos. They are in the order of the script."
+            ),
+            5
+        );
+        assert_eq!(check(true, "the first for its beginning, the last for its end."), 8);
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::providers::test_server::{TestServer, client, say};
 
 const KEY: &str = "sk+secret/1";
 
@@ -50,20 +51,35 @@ fn retry_after_is_seconds_or_a_date() {
 }
 
 #[test]
-fn a_pause_obeys_the_provider_up_to_a_limit() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let (client, key) = (reqwest::Client::new(), SecretString::from(KEY));
-    let check = |patience_s, asked_s: Option<u64>, expected_s: Option<u64>| {
-        let call = Call { patience: Duration::from_secs(patience_s), ..call(&client, &key) };
-        let pause = call.pause(Duration::from_secs(2), asked_s.map(Duration::from_secs));
-        assert_eq!(pause, expected_s.map(Duration::from_secs), "{patience_s} {asked_s:?}");
+fn a_pause_obeys_the_provider_within_what_is_left() {
+    let check = |left_s, asked_s: Option<u64>, expected_s: Option<u64>| {
+        let [left, pause] = [left_s, 2].map(Duration::from_secs);
+        let pause = pause_within(left, pause, asked_s.map(Duration::from_secs));
+        assert_eq!(pause, expected_s.map(Duration::from_secs), "{left_s} {asked_s:?}");
     };
+    check(0, None, None);
+    check(2, None, None);
+    check(2, Some(0), None);
     check(20, Some(20), None);
     check(20, Some(86_400), None);
     check(20, Some(19), Some(19));
     check(99_999, Some(86_400), Some(30));
     check(20, None, Some(2));
     check(20, Some(0), Some(2));
+}
+
+/// The server wants a second before each attempt: there is time for one.
+#[tokio::test]
+async fn no_attempt_begins_after_the_time_for_all_of_them() {
+    let server = TestServer::start(vec![say(503, "Retry-After: 1\r\n", "")]).await;
+    let (client, key) = (client(), SecretString::from(KEY));
+    let request = client.get(&server.base_url).build();
+    let call = Call { request, patience: Duration::from_millis(1500), ..call(&client, &key) };
+    let began = Instant::now();
+    let error = call.bytes().await.expect_err("it stays away");
+    assert!(matches!(error, ProviderError::Unavailable { attempts: 2, .. }), "{error}");
+    assert_eq!(server.asked().len(), 2);
+    assert!(began.elapsed() >= Duration::from_secs(1));
 }
 
 #[test]

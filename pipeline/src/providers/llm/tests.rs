@@ -29,6 +29,10 @@ async fn llm(answers: Vec<Answer>, key: Option<&str>) -> (TestServer, Llm) {
         url: format!("{}/v1/chat/completions", server.base_url),
         model: "small".to_owned(),
         key: Key::read("THE_KEY", key.map(OsStr::new)).expect("a key"),
+        temperature: None,
+        budget: Duration::from_secs(60),
+        formats: Arc::default(),
+        cache: None,
     };
     (server, llm)
 }
@@ -102,6 +106,19 @@ async fn a_useless_answer_is_told_with_what_came() {
 }
 
 #[tokio::test]
+async fn thoughts_beside_the_answer_are_not_read() {
+    let reasoned = json!({"role": "assistant", "reasoning_content": "Wind?", "content": "Waves."});
+    let parts = json!([{"type": "thinking", "thinking": [{"type": "text", "text": "Wind?"}]},
+                       {"type": "text", "text": "Waves."}]);
+    for message in [reasoned, json!({"role": "assistant", "content": parts})] {
+        check_answer(vec![completion(&message)]).await;
+    }
+    let only_thoughts = json!({"role": "assistant", "reasoning_content": "Wind?", "content": null});
+    let expected = "expected a message with content, found an empty one";
+    check_error(vec![completion(&only_thoughts)], 1, expected, "llm_bad_answer").await;
+}
+
+#[tokio::test]
 async fn an_address_that_is_none_is_told_at_once() {
     for (base_url, n) in [("sea.example/v1", 0), ("ftp://sea.example/v1", 0)] {
         let (server, mut llm) = llm(vec![said("Waves.")], None).await;
@@ -161,6 +178,135 @@ async fn the_question_is_what_openai_documents() {
         "seed": 7,
     });
     assert_eq!(serde_json::from_str::<Value>(body).expect("JSON"), expected);
+}
+
+/// What each request asked for: the type of its `response_format`, and whether the schema was in the
+/// prompt.
+fn formats(server: &TestServer) -> Vec<(String, bool)> {
+    let bodies = server.asked().into_iter().map(|asked| {
+        let (_, body) = asked.split_once("\r\n\r\n").expect("head and body");
+        serde_json::from_str::<Value>(body).expect("JSON")
+    });
+    bodies
+        .map(|body| {
+            let format = body["response_format"]["type"].as_str().unwrap_or("none").to_owned();
+            let system = body["messages"][0]["content"].as_str().expect("text").to_owned();
+            (format, system.contains("JSON schema:\n{\"type\":\"object\"}"))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn an_endpoint_without_schemas_is_asked_without_them_from_then_on() {
+    let schema = || Some(("terms", json!({"type": "object"})));
+    let format = |name: &str, in_prompt| (name.to_owned(), in_prompt);
+    let no = || say(400, "", r#"{"error": "response_format json_schema is not supported"}"#);
+
+    let (server, llm) = llm(vec![no(), said("{}")], None).await;
+    for _ in 0..2 {
+        llm.answer(&question(schema())).await.expect("an answer");
+    }
+    let object = format("json_object", true);
+    assert_eq!(formats(&server), [format("json_schema", false), object.clone(), object]);
+
+    let (server, llm) = self::llm(vec![no(), say(422, "", "no"), said("{}")], None).await;
+    let copy = llm.clone();
+    llm.answer(&question(schema())).await.expect("an answer");
+    // A copy of the client knows it too, and a question without a schema has nothing to do with it.
+    copy.answer(&question(schema())).await.expect("an answer");
+    copy.answer(&question(None)).await.expect("an answer");
+    let found = formats(&server);
+    let expected = [
+        ("json_schema", false),
+        ("json_object", true),
+        ("none", true),
+        ("none", true),
+        ("none", false),
+    ];
+    assert_eq!(found, expected.map(|(name, in_prompt)| format(name, in_prompt)));
+}
+
+#[tokio::test]
+async fn a_refusal_that_is_not_of_the_format_teaches_nothing() {
+    let schema = || Some(("terms", json!({"type": "object"})));
+    let (server, llm) = llm(vec![say(400, "", "no such model")], None).await;
+    let error = llm.answer(&question(schema())).await.expect_err("refused in every format");
+    assert!(error.to_string().ends_with("refused (400): no such model"), "{error}");
+    assert_eq!((server.asked().len(), llm.formats.get()), (3, Format::Schema));
+
+    let (server, llm) = self::llm(vec![say(404, "", "no such model")], None).await;
+    llm.answer(&question(schema())).await.expect_err("refused");
+    assert_eq!(server.asked().len(), 1);
+}
+
+/// An answer that has to be `Waves.`.
+fn waves(answer: &str) -> Result<usize, String> {
+    if answer == "Waves." { Ok(answer.len()) } else { Err("expected waves".to_owned()) }
+}
+
+#[tokio::test]
+async fn a_model_is_told_what_was_wrong_and_asked_once_more() {
+    let (server, llm) = llm(vec![said("Wind."), said("Waves.")], None).await;
+    assert_eq!(llm.ask(&question(None), waves).await, Ok(6));
+    let asked = server.asked();
+    assert!(!asked[0].contains("was wrong"), "{}", asked[0]);
+    assert!(
+        asked[1].contains("the sea\\n\\nYour last answer was wrong: expected waves"),
+        "{}",
+        asked[1]
+    );
+
+    let (server, llm) = self::llm(vec![said(&format!("Wind. {KEY}"))], Some(KEY)).await;
+    let error = llm.ask(&question(None), waves).await.expect_err("never waves");
+    let expected =
+        format!("{}/v1/chat/completions: expected waves, found Wind. [key]", server.base_url);
+    assert_eq!((error.to_string(), server.asked().len()), (expected, 2));
+    let codes = ["llm_unavailable", "llm_refused", "llm_bad_answer"];
+    let error = error.into_stage_error(codes);
+    assert_eq!((error.code, error.transient), ("llm_bad_answer", true));
+}
+
+#[tokio::test]
+async fn the_temperature_is_sent_where_it_is_set() {
+    let (server, mut llm) = llm(vec![said("Waves.")], None).await;
+    llm.answer(&question(None)).await.expect("an answer");
+    llm.temperature = Some(0.5);
+    llm.answer(&question(None)).await.expect("an answer");
+    let sent: Vec<bool> =
+        server.asked().iter().map(|asked| asked.contains("\"temperature\":0.5")).collect();
+    assert_eq!(sent, [false, true]);
+}
+
+#[tokio::test]
+async fn an_answer_is_kept_for_this_process_and_for_the_next() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let cache = || Some(Cache::new(folder.path().to_owned(), Duration::from_secs(3600)));
+    let (server, mut llm) = llm(vec![said("Wind."), said("Waves.")], None).await;
+    llm.cache = cache();
+    // One flight for all who ask at once; the answer that was no use is not kept.
+    let (ask, all) = (question(None), [(); 5]);
+    let answers = all.map(|()| llm.ask(&ask, waves));
+    assert_eq!(futures::future::join_all(answers).await, [const { Ok(6) }; 5]);
+    assert_eq!(server.asked().len(), 2);
+    llm.cache = cache(); // as after a restart
+    assert_eq!(llm.ask(&ask, waves).await, Ok(6));
+    assert_eq!(server.asked().len(), 2);
+    // What a better reader does not take is asked anew.
+    let nothing = |_: &str| Err::<(), _>("expected more".to_owned());
+    llm.ask(&ask, nothing).await.expect_err("never right");
+    assert_eq!(server.asked().len(), 4);
+}
+
+#[tokio::test]
+async fn errors_and_useless_answers_are_not_kept() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (server, mut llm) = llm(vec![say(404, "", "no"), said("Wind.")], None).await;
+    llm.cache = Some(Cache::new(folder.path().to_owned(), Duration::from_secs(3600)));
+    for n_asked in [1, 3, 5] {
+        llm.ask(&question(None), waves).await.expect_err("no use");
+        assert_eq!(server.asked().len(), n_asked);
+    }
+    assert_eq!(fs_err::read_dir(folder.path()).expect("folder").count(), 0);
 }
 
 #[tokio::test]
