@@ -1,22 +1,30 @@
 //! Stock sites: a search gives candidates, the clip itself is downloaded elsewhere.
 
+mod cache;
+mod coverr;
+mod keys;
 mod pexels;
 mod pixabay;
+mod site;
 
+use std::path::Path;
 use std::time::Duration;
 
 use protocol::{Size, VideoSource};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use super::http::{Call, MAX_JSON_BYTES};
+use self::cache::Cache;
+use self::site::Site;
 use super::{Key, ProviderError, SetupError};
 use crate::settings;
 
 /// Time for one search.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(30);
+/// Enlarged more than this, a picture looks soft.
+const MAX_ENLARGEMENT: f64 = 1.25;
 
 /// A clip that a site offers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
     /// The site's name of it, `pexels:1234`.
     pub id: String,
@@ -25,7 +33,7 @@ pub struct Candidate {
     /// Who made it.
     pub creator: String,
     /// Under which terms.
-    pub licence: &'static str,
+    pub licence: String,
     /// What the site says is seen in it.
     pub description: String,
     /// Its length.
@@ -34,75 +42,104 @@ pub struct Candidate {
     pub url: String,
     /// Size of that file, where the site tells it.
     pub bytes: Option<u64>,
+    /// How well that file fills the picture.
+    pub suits: Suits,
+}
+
+/// How well a clip fills the picture that is made, best first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Suits {
+    /// It stands or lies as the picture does, and is large enough.
+    #[default]
+    Well,
+    /// It has to be enlarged.
+    Small,
+    /// It lies where the picture stands, or stands where it lies: much of it is cut off.
+    OtherShape,
 }
 
 /// The clients of all sites.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Stock {
     pexels: Site,
     pixabay: Site,
-}
-
-/// Where a site is asked, and with what.
-#[derive(Clone, Debug)]
-struct Site {
-    client: reqwest::Client,
-    base_url: String,
-    key: Key,
+    coverr: Site,
+    /// None: every search is sent.
+    cache: Option<Cache>,
 }
 
 impl Stock {
-    /// Clients with the keys from the settings' environment variables.
+    /// Clients with the keys from the settings' environment variables, and answers of the last day in
+    /// `cache`.
     ///
     /// # Errors
     ///
     /// A variable holds what is no key, or the HTTP client cannot be built.
-    pub fn new(settings: &settings::Stock) -> Result<Self, SetupError> {
+    pub fn new(settings: &settings::Stock, cache: &Path) -> Result<Self, SetupError> {
         let client = reqwest::Client::builder().timeout(SEARCH_TIMEOUT).build()?;
-        let site = |site: &settings::StockSite| -> Result<Site, SetupError> {
-            let base_url = site.base_url.trim_end_matches('/').to_owned();
-            let key = Key::from_env(&site.api_key_env)?;
-            Ok(Site { client: client.clone(), base_url, key })
+        let site = |name, site: &settings::StockSite| -> Result<Site, SetupError> {
+            let keys = Key::all_from_env(&site.api_key_env)?;
+            Ok(Site::new(name, client.clone(), &site.base_url, keys))
         };
-        Ok(Self { pexels: site(&settings.pexels)?, pixabay: site(&settings.pixabay)? })
+        let age = settings::seconds(settings.search_cache_h * 3600.0);
+        Ok(Self {
+            pexels: site("pexels", &settings.pexels)?,
+            pixabay: site("pixabay", &settings.pixabay)?,
+            coverr: site("coverr", &settings.coverr)?,
+            cache: (!age.is_zero()).then(|| Cache::new(cache, age)),
+        })
     }
 
-    /// Clips for `term`, best match first, each with the file that suits a picture of `size`.
+    /// Clips for `term`, best match first, each with the file that suits a picture of `size`; those of
+    /// another shape come after all others.
     ///
     /// # Errors
     ///
-    /// [`ProviderError`]. A term without any clip is no error.
+    /// [`ProviderError`]. A term without any clip is no error, nor is a `source` that is no site: it
+    /// has no clips.
     pub async fn search(
         &self,
         source: VideoSource,
         term: &str,
         size: Size,
     ) -> Result<Vec<Candidate>, ProviderError> {
+        let Some(site) = self.site(source) else { return Ok(Vec::new()) };
+        let ask = async {
+            let mut found = match source {
+                VideoSource::Pixabay => pixabay::search(site, term, size).await,
+                VideoSource::Coverr => coverr::search(site, term, size).await,
+                _ => pexels::search(site, term, size).await,
+            }?;
+            found.sort_by_key(|candidate| candidate.suits); // stable: the site's order stays
+            Ok(found)
+        };
+        match &self.cache {
+            None => ask.await,
+            Some(cache) => cache.get(&question(site, term, size), ask).await,
+        }
+    }
+
+    /// Drops what is kept of a search.
+    pub async fn forget(&self, source: VideoSource, term: &str, size: Size) {
+        if let (Some(cache), Some(site)) = (&self.cache, self.site(source)) {
+            cache.forget(&question(site, term, size)).await;
+        }
+    }
+
+    fn site(&self, source: VideoSource) -> Option<&Site> {
         match source {
-            VideoSource::Pexels => pexels::search(&self.pexels, term, size).await,
-            VideoSource::Pixabay => pixabay::search(&self.pixabay, term, size).await,
+            VideoSource::Pexels => Some(&self.pexels),
+            VideoSource::Pixabay => Some(&self.pixabay),
+            VideoSource::Coverr => Some(&self.coverr),
+            VideoSource::Local | VideoSource::Comfyui | VideoSource::Replicate => None,
         }
     }
 }
 
-impl Site {
-    /// Gets a JSON document; `url` is the address without the key.
-    async fn json<T: DeserializeOwned>(
-        &self,
-        request: reqwest::RequestBuilder,
-        url: &str,
-    ) -> Result<T, ProviderError> {
-        let call = Call {
-            client: &self.client,
-            request: request.build(),
-            url,
-            key: self.key.secret(),
-            key_env: self.key.env(),
-            max_bytes: MAX_JSON_BYTES,
-            patience: Duration::MAX,
-        };
-        call.json("the site's search result").await
-    }
+/// Everything that changes an answer: the files are chosen by the size, and so is the order.
+fn question(site: &Site, term: &str, size: Size) -> String {
+    format!("{} {} {size} {term}", site.name, site.base_url)
 }
 
 /// A site's seconds as milliseconds.
@@ -130,6 +167,28 @@ fn best_file(files: Vec<File>, size: Size) -> Option<File> {
     let smallest =
         usable.iter().filter(|file| fills(file)).min_by_key(|file| pixels(file)).cloned();
     smallest.or_else(|| usable.into_iter().max_by_key(pixels))
+}
+
+/// A candidate with the best of its files; the site says the rest.
+fn candidate(files: Vec<File>, size: Size) -> Option<Candidate> {
+    let file = best_file(files, size)?;
+    let suits = suits(&file, size);
+    Some(Candidate { url: file.url, bytes: file.bytes, suits, ..Candidate::default() })
+}
+
+fn suits(file: &File, size: Size) -> Suits {
+    let lies = |width: u32, height: u32| width.cmp(&height);
+    let enlarged = f64::max(
+        f64::from(size.width) / f64::from(file.width),
+        f64::from(size.height) / f64::from(file.height),
+    );
+    if lies(file.width, file.height) != lies(size.width, size.height) {
+        Suits::OtherShape
+    } else if enlarged > MAX_ENLARGEMENT {
+        Suits::Small
+    } else {
+        Suits::Well
+    }
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use protocol::Size;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::{Candidate, File, Site, best_file};
+use super::site::Site;
+use super::{Candidate, File};
 use crate::providers::ProviderError;
 
 const PER_PAGE: u32 = 20;
@@ -38,23 +39,37 @@ struct VideoFile {
     size: Option<u64>,
 }
 
+/// Clips of the picture's orientation; where there is none, those of any.
 pub(super) async fn search(
     site: &Site,
     term: &str,
     size: Size,
 ) -> Result<Vec<Candidate>, ProviderError> {
+    let found = ask(site, term, size, Some(orientation(size))).await?;
+    if found.is_empty() { ask(site, term, size, None).await } else { Ok(found) }
+}
+
+async fn ask(
+    site: &Site,
+    term: &str,
+    size: Size,
+    orientation: Option<&str>,
+) -> Result<Vec<Candidate>, ProviderError> {
     let url = format!("{}/videos/search", site.base_url);
-    let mut request = site
-        .client
-        .get(&url)
-        .query(&[("query", term), ("orientation", orientation(size))])
-        .query(&[("per_page", PER_PAGE)]);
-    // The key alone, without a scheme.
-    let key = site.key.secret().map(|key| HeaderValue::from_str(key.expose_secret()));
-    if let Some(Ok(mut key)) = key {
-        key.set_sensitive(true);
-        request = request.header(AUTHORIZATION, key);
-    }
+    let request = |key: Option<&SecretString>| {
+        let mut request = site.client.get(&url).query(&[("query", term)]);
+        if let Some(orientation) = orientation {
+            request = request.query(&[("orientation", orientation)]);
+        }
+        let mut request = request.query(&[("per_page", PER_PAGE)]);
+        // The key alone, without a scheme.
+        let key = key.map(|key| HeaderValue::from_str(key.expose_secret()));
+        if let Some(Ok(mut key)) = key {
+            key.set_sensitive(true);
+            request = request.header(AUTHORIZATION, key);
+        }
+        request
+    };
     let answer: Answer = site.json(request, &format!("{url}?query={term}")).await?;
     Ok(answer.videos.into_iter().filter_map(|video| candidate(video, size)).collect())
 }
@@ -74,16 +89,14 @@ fn candidate(video: Video, size: Size) -> Option<Candidate> {
         height: file.height.unwrap_or(0),
         bytes: file.size,
     });
-    let file = best_file(files.collect(), size)?;
     Some(Candidate {
         id: format!("pexels:{}", video.id),
         description: described(&video.url),
         page_url: video.url,
         creator: video.user.name,
-        licence: "Pexels Licence",
+        licence: "Pexels Licence".to_owned(),
         duration_ms: super::millis(video.duration),
-        url: file.url,
-        bytes: file.bytes,
+        ..super::candidate(files.collect(), size)?
     })
 }
 
@@ -98,6 +111,7 @@ fn described(page_url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::providers::stock::Suits;
 
     const ANSWER: &str = r#"{"page": 1, "per_page": 1, "total_results": 1, "url": "x", "videos": [{
         "id": 1448735, "width": 4096, "height": 2160, "duration": 32, "image": "x",
@@ -121,11 +135,12 @@ mod tests {
             id: "pexels:1448735".to_owned(),
             page_url: "https://www.pexels.com/video/video-of-forest-1448735/".to_owned(),
             creator: "Ruvim Miksanskiy".to_owned(),
-            licence: "Pexels Licence",
+            licence: "Pexels Licence".to_owned(),
             description: "video of forest".to_owned(),
             duration_ms: 32_000,
             url: "https://player/hd.mp4".to_owned(),
             bytes: Some(123),
+            suits: Suits::Well,
         };
         assert_eq!(found, expected);
     }

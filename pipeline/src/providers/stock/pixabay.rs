@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use protocol::Size;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::{Candidate, File, Site, best_file};
+use super::site::Site;
+use super::{Candidate, File};
 use crate::providers::ProviderError;
 
 const PER_PAGE: u32 = 50;
@@ -45,14 +46,17 @@ pub(super) async fn search(
 ) -> Result<Vec<Candidate>, ProviderError> {
     let url = format!("{}/api/videos/", site.base_url);
     let term: String = term.chars().take(MAX_TERM_CHARS).collect();
-    let mut request = site
-        .client
-        .get(&url)
-        .query(&[("q", term.as_str()), ("video_type", "all")])
-        .query(&[("per_page", PER_PAGE)]);
-    if let Some(key) = site.key.secret() {
-        request = request.query(&[("key", key.expose_secret())]);
-    }
+    let request = |key: Option<&SecretString>| {
+        let request = site
+            .client
+            .get(&url)
+            .query(&[("q", term.as_str()), ("video_type", "all")])
+            .query(&[("per_page", PER_PAGE)]);
+        match key {
+            Some(key) => request.query(&[("key", key.expose_secret())]),
+            None => request,
+        }
+    };
     let answer: Answer = site.json(request, &format!("{url}?q={term}")).await?;
     Ok(answer.hits.into_iter().filter_map(|hit| candidate(hit, size)).collect())
 }
@@ -64,16 +68,14 @@ fn candidate(hit: Hit, size: Size) -> Option<Candidate> {
         height: file.height,
         bytes: Some(file.size).filter(|&bytes| bytes > 0),
     });
-    let file = best_file(files.collect(), size)?;
     Some(Candidate {
         id: format!("pixabay:{}", hit.id),
         page_url: hit.page_url,
         creator: hit.user,
-        licence: "Pixabay Content Licence",
+        licence: "Pixabay Content Licence".to_owned(),
         description: hit.tags,
         duration_ms: super::millis(hit.duration),
-        url: file.url,
-        bytes: file.bytes,
+        ..super::candidate(files.collect(), size)?
     })
 }
 

@@ -1,0 +1,280 @@
+//! Replicate: a prediction is created, polled until its end, and its files are fetched
+//! (<https://replicate.com/docs/reference/http>).
+
+mod output;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fetch::Blob;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use self::output::File;
+use super::template::{Template, TemplateError};
+use super::{GeneratorError, MakeError, Product, Transfer, Wish};
+use crate::elsewhere;
+use crate::providers::http::{Call, MAX_JSON_BYTES};
+use crate::providers::{Key, ProviderError, SetupError};
+use crate::settings;
+
+/// Time for one request that is no prediction.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// A prediction is cancelled within this time, or not at all.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
+/// A file in a JSON document may be a video.
+const MAX_ANSWER_BYTES: usize = 8 * MAX_JSON_BYTES;
+const GAUGE: &str = "reelbench_replicate_predictions";
+
+/// A model on Replicate, and how many of its predictions may run.
+#[derive(Debug)]
+pub struct Replicate {
+    api: Api,
+    /// Where predictions are created.
+    create_url: String,
+    /// None: the model is in the address.
+    version: Option<String>,
+    input: Template,
+    poll: Duration,
+    timeout: Duration,
+    poll_inside_limiter: bool,
+    slots: Arc<Semaphore>,
+}
+
+/// How it is asked.
+#[derive(Clone, Debug)]
+struct Api {
+    client: reqwest::Client,
+    base_url: String,
+    key: Key,
+}
+
+#[derive(Debug, Deserialize)]
+struct Prediction {
+    id: String,
+    status: String,
+    #[serde(default)]
+    output: Value,
+    #[serde(default)]
+    error: Value,
+}
+
+impl Replicate {
+    /// A client for the model of the settings. None: they name no model.
+    ///
+    /// # Errors
+    ///
+    /// The input cannot be filled in, the variable holds what is no key, or the HTTP client cannot be
+    /// built.
+    pub fn new(settings: &settings::Replicate) -> Result<Option<Self>, GeneratorError> {
+        let Some(model) = &settings.model else { return Ok(None) };
+        let path = "the setting replicate.input";
+        let input = serde_json::to_value(&settings.input);
+        let input = input.map_err(|error| TemplateError::Read(format!("{path}: {error}")))?;
+        let base_url = settings.base_url.trim_end_matches('/').to_owned();
+        let (create_url, version) = match model.split_once(':') {
+            Some((_, version)) => (format!("{base_url}/v1/predictions"), Some(version.to_owned())),
+            None if model.contains('/') => {
+                (format!("{base_url}/v1/models/{model}/predictions"), None)
+            }
+            None => (format!("{base_url}/v1/predictions"), Some(model.clone())),
+        };
+        let client = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build();
+        let key = Key::from_env(&settings.api_key_env).map_err(SetupError::from)?;
+        Ok(Some(Self {
+            api: Api { client: client.map_err(SetupError::from)?, base_url, key },
+            create_url,
+            version,
+            input: Template::new(input, path)?,
+            poll: settings::seconds(settings.poll_s),
+            timeout: settings::seconds(settings.timeout_s),
+            poll_inside_limiter: settings.poll_inside_limiter,
+            slots: Arc::new(Semaphore::new(settings.concurrency.get())),
+        }))
+    }
+
+    /// Makes one prediction and brings its files into the store. It holds its place among those that
+    /// may run until they are here (claim 003-2); one that nobody waits for any more is cancelled.
+    ///
+    /// # Errors
+    ///
+    /// [`MakeError`].
+    pub async fn make(&self, wish: &Wish, to: &Transfer) -> Result<Vec<Product>, MakeError> {
+        let _at_work = elsewhere::enter(); // it infers for us
+        // The semaphore is never closed.
+        let slot = self.slots.acquire().await;
+        let created = self.create(wish).await?;
+        let slot = self.poll_inside_limiter.then_some(slot);
+        let mut running = Running::new(&self.api, &created.id);
+        let ended = tokio::time::timeout(self.timeout, self.follow(created)).await;
+        let products = match ended {
+            Ok(Ok(prediction)) => {
+                running.has_ended = true;
+                self.files(&prediction, to).await
+            }
+            Ok(Err(error)) => {
+                running.has_ended = matches!(error, MakeError::Failed { .. });
+                Err(error)
+            }
+            Err(_) => {
+                let (url, id) = (self.create_url.clone(), running.id.clone());
+                Err(MakeError::TimedOut { url, id, limit: self.timeout })
+            }
+        };
+        drop((running, slot));
+        products
+    }
+
+    async fn create(&self, wish: &Wish) -> Result<Prediction, ProviderError> {
+        let mut body = json!({"input": self.input.fill(wish, "")});
+        if let Some(version) = &self.version {
+            body["version"] = json!(version);
+        }
+        let request = self.api.client.post(&self.create_url).json(&body);
+        let prediction: Prediction = self.api.json(request, &self.create_url).await?;
+        // It goes into an address.
+        let is_name = |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric());
+        if is_name(&prediction.id) {
+            return Ok(prediction);
+        }
+        let (url, found) = (self.create_url.clone(), format!("{:?}", prediction.id));
+        Err(ProviderError::BadAnswer { url, expected: "the id of a prediction", found })
+    }
+
+    /// Polls until the prediction has ended well.
+    async fn follow(&self, mut prediction: Prediction) -> Result<Prediction, MakeError> {
+        let url = format!("{}/v1/predictions/{}", self.api.base_url, prediction.id);
+        loop {
+            match prediction.status.as_str() {
+                "starting" | "processing" | "queued" => {}
+                "succeeded" => return Ok(prediction),
+                _ => {
+                    let (id, status) = (prediction.id, prediction.status);
+                    let reason = match prediction.error {
+                        Value::String(reason) if !reason.is_empty() => reason,
+                        _ => "it gives no reason".to_owned(),
+                    };
+                    return Err(MakeError::Failed { url, id, status, reason });
+                }
+            }
+            tokio::time::sleep(self.poll).await;
+            prediction = self.api.json(self.api.client.get(&url), &url).await?;
+        }
+    }
+
+    async fn files(&self, made: &Prediction, to: &Transfer) -> Result<Vec<Product>, MakeError> {
+        let files = output::files(&made.output).map_err(|found| {
+            let (url, id) = (self.create_url.clone(), made.id.clone());
+            MakeError::NoFiles { url, id, found }
+        })?;
+        let mut products = Vec::with_capacity(files.len());
+        for (number, file) in files.into_iter().enumerate() {
+            let id = format!("replicate:{}/{number}", made.id);
+            let blob = match file {
+                File::At(url) => self.fetch(url, &id, to).await?,
+                File::Inline(bytes) => {
+                    to.progress.advanced(&id, bytes.len() as u64);
+                    self.keep(bytes, &id, to).await?
+                }
+            };
+            products.push(Product { id, blob });
+        }
+        Ok(products)
+    }
+
+    async fn fetch(&self, url: url::Url, id: &str, to: &Transfer) -> Result<Blob, MakeError> {
+        let is_own =
+            url::Url::parse(&self.api.base_url).is_ok_and(|own| own.origin() == url.origin());
+        let mut request = fetch::Request::new(url, id);
+        // Files of the API itself need the token; nobody else sees it.
+        if let (true, Some(key)) = (is_own, self.api.key.secret())
+            && let Ok(mut bearer) =
+                HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))
+        {
+            bearer.set_sensitive(true);
+            request.headers.insert(AUTHORIZATION, bearer);
+        }
+        Ok(to.fetcher.fetch(&request, &to.progress).await?)
+    }
+
+    async fn keep(&self, bytes: Vec<u8>, id: &str, to: &Transfer) -> Result<Blob, MakeError> {
+        let (store, origin) = (to.fetcher.store().clone(), id.to_owned());
+        let work = tokio::task::spawn_blocking(move || store.insert(&bytes[..], None, &origin));
+        let kept = match work.await {
+            Ok(kept) => kept.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        kept.map_err(|found| {
+            let (url, id) = (self.create_url.clone(), id.to_owned());
+            MakeError::NoFiles { url, id, found }
+        })
+    }
+}
+
+impl Api {
+    async fn json(
+        &self,
+        request: reqwest::RequestBuilder,
+        url: &str,
+    ) -> Result<Prediction, ProviderError> {
+        let call = Call {
+            client: &self.client,
+            request: self.signed(request).build(),
+            url,
+            key: self.key.secret(),
+            key_env: self.key.env(),
+            max_bytes: MAX_ANSWER_BYTES,
+            patience: Duration::MAX,
+        };
+        call.json("a prediction").await
+    }
+
+    fn signed(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        match self.key.secret() {
+            Some(key) => request.bearer_auth(key.expose_secret()),
+            None => request,
+        }
+    }
+}
+
+/// A prediction that costs money: counted as long as it lives, and cancelled when it is dropped before
+/// it has ended.
+#[derive(Debug)]
+struct Running {
+    api: Api,
+    id: String,
+    has_ended: bool,
+}
+
+impl Running {
+    fn new(api: &Api, id: &str) -> Self {
+        metrics::gauge!(GAUGE).increment(1.0);
+        Self { api: api.clone(), id: id.to_owned(), has_ended: false }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        metrics::gauge!(GAUGE).decrement(1.0);
+        let (false, Ok(runtime)) = (self.has_ended, tokio::runtime::Handle::try_current()) else {
+            return;
+        };
+        let url = format!("{}/v1/predictions/{}/cancel", self.api.base_url, self.id);
+        let cancel = self.api.signed(self.api.client.post(url)).timeout(CANCEL_TIMEOUT);
+        let id = self.id.clone();
+        runtime.spawn(async move {
+            match cancel.send().await.and_then(reqwest::Response::error_for_status) {
+                Ok(_) => tracing::info!(id, "prediction is cancelled"),
+                Err(error) => {
+                    tracing::warn!(id, error = %error.without_url(), "cannot cancel a prediction");
+                }
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

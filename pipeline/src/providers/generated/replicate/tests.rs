@@ -1,0 +1,204 @@
+//! The client and a server that speaks as Replicate does.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use axum::extract::{Path, State as Of};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use tempfile::TempDir;
+
+use super::super::test_world::{contents, serve, transfer, wish};
+use super::*;
+
+/// Looks at a prediction until it has ended.
+const LOOKS: u32 = 3;
+
+#[derive(Debug, Default)]
+struct Server {
+    base_url: Mutex<String>,
+    /// How each prediction ends.
+    status: &'static str,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// Looks so far, by prediction, and what it was asked.
+    predictions: BTreeMap<String, (u32, Value)>,
+    created_at: Vec<String>,
+    running: usize,
+    most_running: usize,
+    cancelled: Vec<String>,
+    refusals_left: u32,
+}
+
+async fn create(
+    Of(server): Of<Arc<Server>>,
+    uri: Uri,
+    headers: HeaderMap,
+    Json(request): Json<Value>,
+) -> Response {
+    assert_eq!(headers.get("authorization").expect("a token"), "Bearer r8-secret");
+    let mut seen = server.seen.lock().expect("no panic");
+    if seen.refusals_left > 0 {
+        seen.refusals_left -= 1;
+        return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "0")], "often").into_response();
+    }
+    let id = format!("p{}", seen.predictions.len());
+    seen.created_at.push(uri.path().to_owned());
+    seen.predictions.insert(id.clone(), (0, request));
+    seen.running += 1;
+    seen.most_running = seen.most_running.max(seen.running);
+    (StatusCode::CREATED, Json(json!({"id": id, "status": "starting"}))).into_response()
+}
+
+async fn look(Of(server): Of<Arc<Server>>, Path(id): Path<String>) -> Json<Value> {
+    let mut seen = server.seen.lock().expect("no panic");
+    let (looks, _) = seen.predictions.get_mut(&id).expect("a prediction");
+    *looks += 1;
+    if *looks < LOOKS || server.status == "processing" {
+        return Json(json!({"id": id, "status": "processing", "output": null}));
+    }
+    if server.status != "succeeded" {
+        seen.running -= 1;
+        return Json(json!({"id": id, "status": server.status, "error": "NSFW content"}));
+    }
+    let base_url = server.base_url.lock().expect("no panic");
+    let output = json!([format!("{base_url}/files/{id}"), "data:image/png;base64,aW5saW5l"]);
+    Json(json!({"id": id, "status": "succeeded", "output": output, "metrics": {}}))
+}
+
+async fn file(Of(server): Of<Arc<Server>>, Path(id): Path<String>) -> String {
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    let mut seen = server.seen.lock().expect("no panic");
+    seen.running -= 1; // until its file is there
+    seen.predictions[&id].1["input"]["prompt"].as_str().expect("a prompt").to_owned()
+}
+
+async fn cancel(Of(server): Of<Arc<Server>>, Path(id): Path<String>) {
+    server.seen.lock().expect("no panic").cancelled.push(id);
+}
+
+struct World {
+    server: Arc<Server>,
+    replicate: Replicate,
+    transfer: Transfer,
+    _folder: TempDir,
+}
+
+async fn world(status: &'static str, settings: settings::Replicate) -> World {
+    let server = Arc::new(Server { status, ..Server::default() });
+    let router = Router::new()
+        .route("/v1/predictions", post(create))
+        .route("/v1/models/{owner}/{name}/predictions", post(create))
+        .route("/v1/predictions/{id}", get(look))
+        .route("/v1/predictions/{id}/cancel", post(cancel))
+        .route("/files/{id}", get(file));
+    let base_url = serve(router.with_state(Arc::clone(&server))).await;
+    server.base_url.lock().expect("no panic").clone_from(&base_url);
+    let model = settings.model.clone().or_else(|| Some("owner/name".to_owned()));
+    let settings = settings::Replicate { base_url, poll_s: 0.02, model, ..settings };
+    let mut replicate = Replicate::new(&settings).expect("set up").expect("a model");
+    let key = Key::read("REPLICATE_API_TOKEN", Some("r8-secret".as_ref()));
+    replicate.api.key = key.expect("a token");
+    let (folder, transfer) = transfer();
+    World { server, replicate, transfer, _folder: folder }
+}
+
+fn set(concurrency: usize) -> settings::Replicate {
+    let concurrency = concurrency.try_into().expect("not zero");
+    settings::Replicate { concurrency, ..settings::Replicate::default() }
+}
+
+#[tokio::test]
+async fn files_of_a_prediction_come_into_the_store() {
+    let world = world("succeeded", set(1)).await;
+    world.server.seen.lock().expect("no panic").refusals_left = 2;
+    let made = world.replicate.make(&wish("waves"), &world.transfer).await.expect("made");
+    let expected = [("0", "waves"), ("1", "inline")];
+    assert_eq!(contents(&made), expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
+    assert_eq!(made[0].id, "replicate:p0/0");
+    let seen = world.server.seen.lock().expect("no panic");
+    let asked = json!({"input": {"prompt": "waves", "seed": 7, "aspect_ratio": "9:16"}});
+    assert_eq!(seen.predictions["p0"].1, asked);
+    assert!(seen.cancelled.is_empty());
+}
+
+#[tokio::test]
+async fn a_model_is_asked_where_it_is() {
+    for (model, path, version) in [
+        ("black-forest/flux", "/v1/models/black-forest/flux/predictions", json!(null)),
+        ("owner/name:5c7d5dc6", "/v1/predictions", json!("5c7d5dc6")),
+        ("5c7d5dc6", "/v1/predictions", json!("5c7d5dc6")),
+    ] {
+        let settings = settings::Replicate { model: Some(model.to_owned()), ..set(1) };
+        let world = world("succeeded", settings).await;
+        world.replicate.make(&wish("waves"), &world.transfer).await.expect("made");
+        let seen = world.server.seen.lock().expect("no panic");
+        assert_eq!(seen.created_at, [path]);
+        assert_eq!(seen.predictions["p0"].1["version"], version);
+    }
+    assert!(Replicate::new(&set(1)).expect("no model is no error").is_none());
+}
+
+/// The most predictions that ran at once, of eight that were asked for at once.
+async fn most_running(poll_inside_limiter: bool) -> usize {
+    let world = world("succeeded", settings::Replicate { poll_inside_limiter, ..set(2) }).await;
+    let wish = wish("waves");
+    let jobs = (0..8).map(|_| world.replicate.make(&wish, &world.transfer));
+    for made in futures::future::join_all(jobs).await {
+        assert_eq!(made.expect("made").len(), 2);
+    }
+    let seen = world.server.seen.lock().expect("no panic");
+    assert_eq!(seen.running, 0);
+    seen.most_running
+}
+
+#[tokio::test]
+async fn the_limit_holds_until_the_files_are_here() {
+    assert_eq!(most_running(true).await, 2);
+    assert!(most_running(false).await > 4, "a limit around the creation alone bounds nothing");
+}
+
+#[tokio::test]
+async fn every_other_ending_is_told() {
+    for status in ["failed", "canceled", "aborted", "mislaid"] {
+        let world = world(status, set(1)).await;
+        let error = world.replicate.make(&wish("waves"), &world.transfer).await;
+        let error = error.expect_err("no success");
+        let expected = format!(
+            "/v1/predictions/p0: p0: expected a run that succeeds, found {status}: NSFW content"
+        );
+        assert!(error.to_string().ends_with(&expected), "{error}");
+        assert!(!error.is_final());
+    }
+}
+
+#[tokio::test]
+async fn a_prediction_that_nobody_waits_for_is_cancelled() {
+    for is_dropped in [true, false] {
+        let settings = settings::Replicate { timeout_s: 0.3, ..set(1) };
+        let world = world("processing", settings).await;
+        let wish = wish("waves");
+        let make = world.replicate.make(&wish, &world.transfer);
+        if is_dropped {
+            let dropped = tokio::time::timeout(Duration::from_millis(150), make).await;
+            assert!(dropped.is_err(), "it hangs");
+        } else {
+            let error = make.await.expect_err("it hangs").to_string();
+            assert!(error.ends_with("p0: expected an end within 0.3 s, found none"), "{error}");
+        }
+        let mut cancelled = Vec::new();
+        for _ in 0..500 {
+            cancelled.clone_from(&world.server.seen.lock().expect("no panic").cancelled);
+            if !cancelled.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(cancelled, ["p0"]);
+    }
+}
