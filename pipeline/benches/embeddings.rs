@@ -23,7 +23,10 @@ fn embeddings(criterion: &mut Criterion) {
                 dir: dir.clone(),
                 preload: true,
                 keep_loaded: true,
-                batching: Batching { batch, delay: Duration::ZERO, threads },
+                max_resident_bytes: None,
+                pictures: false,
+                batching: Batching { batch, wait: Duration::ZERO, delay: Duration::ZERO, threads },
+                cache: None,
             };
             let models = Models::start(&settings).expect("the models are whole");
             runtime.block_on(models.wait_ready()).expect("the models can be loaded");

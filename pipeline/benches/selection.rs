@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use pipeline::selection::{ClipFacts, Slot, assign, scores};
+use pipeline::selection::{ClipFacts, Fit, Likeness, Order, Reel, Slot, assign};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -16,19 +16,26 @@ fn selection(criterion: &mut Criterion) {
     let mut random = StdRng::seed_from_u64(1);
     let segments = vectors(&mut random, N_SLOTS);
     let clip_vectors = vectors(&mut random, N_CLIPS);
-    criterion.bench_function("score matrix 40 x 200", |bencher| {
-        bencher.iter(|| scores(black_box(&segments), black_box(&clip_vectors)));
+    criterion.bench_function("likeness 40 x 200", |bencher| {
+        bencher.iter(|| Likeness::of(black_box(&segments), black_box(&clip_vectors)));
     });
 
     let slots: Vec<Slot> =
         (0..N_SLOTS).map(|segment| Slot { segment, duration_ms: 4_000 }).collect();
-    let matrix = scores(&segments, &clip_vectors);
-    // With clips that are long enough one assignment does; each short clip asks for another.
+    let likeness = Likeness::of(&segments, &clip_vectors);
+    // With clips that are long enough one round does; each short clip asks for another.
     for (name, duration_ms) in [("long clips", 9_000), ("short clips", 3_000)] {
-        let clips = vec![ClipFacts { duration_ms }; N_CLIPS];
-        criterion.bench_function(&format!("assign 40 x 200, {name}"), |bencher| {
-            bencher.iter(|| assign(black_box(&slots), &clips, Some(&matrix), 1));
-        });
+        for lambda in [1.0, 0.8] {
+            let clips = vec![ClipFacts { duration_ms }; N_CLIPS];
+            let order = Order::Semantic(Fit { likeness: &likeness, lambda, min_score: -1.0 });
+            let reel = Reel { slots: &slots, clips: &clips, order, speed: 1.0, seed: 1 };
+            criterion.bench_function(
+                &format!("assign 40 x 200, {name}, lambda {lambda}"),
+                |bencher| {
+                    bencher.iter(|| assign(black_box(&reel), &[]));
+                },
+            );
+        }
     }
 }
 

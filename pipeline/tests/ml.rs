@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use pipeline::ml::{Batching, MINILM, MlError, ModelSettings, Models, WHISPER};
+use fetch::Digest;
+use pipeline::ml::{Batching, CLIP, MINILM, MlError, ModelSettings, Models, WHISPER};
 use protocol::Weights;
 use serde::Deserialize;
 
 /// One thread: whisper.cpp's threads wait for each other by spinning, and tests share the machine.
-const BATCHING: Batching = Batching { batch: 32, delay: Duration::ZERO, threads: 1 };
+const BATCHING: Batching =
+    Batching { batch: 32, wait: Duration::ZERO, delay: Duration::ZERO, threads: 1 };
 
 /// The folder with the models, if the model `name` is to be tested on this machine.
 #[expect(clippy::print_stderr, reason = "a test that tests nothing says so")]
@@ -28,9 +30,23 @@ fn models_with(name: &str) -> Option<PathBuf> {
     dir
 }
 
+fn settings(dir: &Path) -> ModelSettings {
+    ModelSettings {
+        dir: dir.to_owned(),
+        preload: true,
+        keep_loaded: true,
+        max_resident_bytes: None,
+        pictures: false,
+        batching: BATCHING,
+        cache: None,
+    }
+}
+
 async fn start(dir: &Path, batching: Batching) -> Models {
-    let settings =
-        ModelSettings { dir: dir.to_owned(), preload: true, keep_loaded: true, batching };
+    start_with(ModelSettings { batching, ..settings(dir) }).await
+}
+
+async fn start_with(settings: ModelSettings) -> Models {
     let models = Models::start(&settings).expect("the models are whole");
     models.wait_ready().await.expect("the models can be loaded");
     assert!(models.ready());
@@ -205,23 +221,42 @@ async fn models_that_are_absent_are_no_error_before_they_are_asked() {
     assert!(matches!(error, MlError::Absent { .. }), "{error}");
 }
 
+/// A model of the weights `described`, with the weights `there` in their place.
+fn write_model(models: &Path, name: &str, described: &str, there: &str) {
+    let (sha256, bytes) = (Digest::of(described.as_bytes()), described.len());
+    let description = format!(
+        r#"{{"name": "{name}", "weights": "fixture", "sha256": "{sha256}", "licence": "CC0-1.0",
+        "files": [{{"path": "w.bin", "sha256": "{sha256}", "bytes": {bytes}}}]}}"#
+    );
+    let dir = models.join(name);
+    fs_err::create_dir(&dir).expect("a folder");
+    fs_err::write(dir.join("w.bin"), there).expect("weights");
+    fs_err::write(dir.join("model.json"), description).expect("a description");
+}
+
 #[tokio::test]
 async fn weights_that_are_no_weights_are_an_error_when_they_are_loaded() {
     let folder = tempfile::tempdir().expect("a folder");
-    let dir = folder.path().join(WHISPER);
-    fs_err::create_dir(&dir).expect("a folder");
-    fs_err::write(dir.join("w.bin"), "not ggml").expect("weights");
-    let description = r#"{"name": "whisper", "weights": "fixture", "sha256": "aa",
-        "licence": "CC0-1.0", "files": [{"path": "w.bin", "sha256": "aa", "bytes": 8}]}"#;
-    fs_err::write(dir.join("model.json"), description).expect("a description");
-    let settings = ModelSettings {
-        dir: folder.path().to_owned(),
-        preload: true,
-        keep_loaded: true,
-        batching: BATCHING,
-    };
-    let models = Models::start(&settings).expect("sizes are right");
+    write_model(folder.path(), WHISPER, "not ggml", "not ggml");
+    let models = Models::start(&settings(folder.path())).expect("sizes are right");
     let error = models.wait_ready().await.expect_err("no model");
     assert!(matches!(&error, MlError::Load { name, .. } if name == WHISPER), "{error}");
     assert!(!models.ready());
+}
+
+#[tokio::test]
+async fn weights_with_one_wrong_byte_are_not_loaded() {
+    for name in [MINILM, CLIP, WHISPER] {
+        let folder = tempfile::tempdir().expect("a folder");
+        write_model(folder.path(), name, "weights", "weightz");
+        let settings = ModelSettings { pictures: true, ..settings(folder.path()) };
+        let models = Models::start(&settings).expect("sizes are right");
+        let damaged = MlError::Changed {
+            path: folder.path().join(name).join("w.bin"),
+            expected: Digest::of(b"weights"),
+            found: Digest::of(b"weightz"),
+        };
+        assert_eq!(models.wait_ready().await, Err(damaged), "{name}");
+        assert!(!models.ready(), "{name}");
+    }
 }

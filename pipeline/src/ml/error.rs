@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use fetch::Digest;
+
 /// Why a model gave no answer.
 ///
 /// One failure can be the answer to every request that waited for it, so the error is cloned and
@@ -35,6 +37,16 @@ pub enum MlError {
         /// Bytes that are there.
         found: u64,
     },
+    /// A file of the model is not the one its description speaks of.
+    #[error("{path} is damaged: expected SHA-256 {expected}, found {found}")]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// Digest that the description names.
+        expected: Digest,
+        /// Digest of what is there.
+        found: Digest,
+    },
     /// The weights do not make a model.
     #[error("model {name:?} cannot be loaded: {reason}")]
     Load {
@@ -59,6 +71,14 @@ pub enum MlError {
         /// ffmpeg's words.
         reason: String,
     },
+    /// Footage cannot be decoded.
+    #[error("cannot see {path}: {reason}")]
+    Picture {
+        /// The file.
+        path: PathBuf,
+        /// ffmpeg's words.
+        reason: String,
+    },
     /// The model's code panicked. The model is loaded anew for the next request.
     #[error("model {name:?} panicked while it answered")]
     Panicked {
@@ -75,9 +95,15 @@ impl MlError {
             Self::Absent { .. } | Self::Unusable { .. } | Self::Damaged { .. } => {
                 Some("`cargo xtask fetch-models` downloads and verifies the models")
             }
+            // Without `--verify` a file is taken for whole that has its size and its time.
+            Self::Changed { .. } => Some(
+                "`cargo xtask fetch-models --verify` brings the model again; weights of the fixtures \
+                 are made again when their folder is removed",
+            ),
             Self::Load { .. }
             | Self::Inference { .. }
             | Self::Audio { .. }
+            | Self::Picture { .. }
             | Self::Panicked { .. } => None,
         }
     }

@@ -112,6 +112,10 @@ impl Model for MiniLm {
     type Input = Vec<String>;
     type Output = Vec<Vec<f32>>;
 
+    fn size(texts: &Vec<String>) -> usize {
+        texts.len()
+    }
+
     /// Requests that wait together go through the model together.
     fn serve(&mut self, waiting: Vec<Request<Vec<String>, Vec<Vec<f32>>>>) {
         let texts = waiting.iter().flat_map(|request| &request.input).map(String::as_str).collect();

@@ -1,5 +1,5 @@
-//! Models: MiniLM for the likeness of sentences (candle), Whisper for the times of words
-//! (whisper.cpp).
+//! Models: MiniLM for the likeness of sentences, CLIP for that of sentences and pictures (candle), Whisper
+//! for the times of words (whisper.cpp).
 //!
 //! [`Models`] is all that the stages know. Without the feature `ml` the interface is the same and
 //! every answer is [`MlError::NotBuilt`]. A model that is not there is no error before it is asked:
@@ -8,40 +8,58 @@
 #![cfg_attr(not(feature = "ml"), allow(dead_code, reason = "nothing reads what no model is asked"))]
 
 mod audio;
+mod cache;
+#[cfg(feature = "ml")]
+mod clip;
+mod compare;
 mod device;
 mod error;
+mod memory;
 #[cfg(feature = "ml")]
 mod minilm;
 mod model_dir;
 #[cfg(not(feature = "ml"))]
 mod not_built;
 mod owner;
+mod picture;
 #[cfg(feature = "ml")]
 mod whisper;
 #[cfg(feature = "ml")]
 mod words;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use protocol::{ModelUse, Weights};
 
+pub use cache::CacheSettings;
+pub use compare::Comparison;
 pub use device::{Compute, compute};
 pub use error::MlError;
 pub use model_dir::ModelDir;
+pub use picture::Footage;
 
 use crate::artefacts::TimedWord;
 use audio::Speech;
+use cache::Cache;
+#[cfg(feature = "ml")]
+use clip::Clip;
+use memory::Memory;
 #[cfg(feature = "ml")]
 use minilm::MiniLm;
 #[cfg(not(feature = "ml"))]
-use not_built::{MiniLm, Whisper};
-use owner::{Model, Owner, Residence};
+use not_built::{Clip, MiniLm, Whisper};
+use owner::{Gathering, Model, Owner, Residence};
 #[cfg(feature = "ml")]
 use whisper::Whisper;
 
 /// Folder and name of the model of sentence vectors.
 pub const MINILM: &str = "minilm";
+
+/// Folder and name of the model of pictures.
+pub const CLIP: &str = "clip";
 
 /// Folder and name of the model of speech recognition.
 pub const WHISPER: &str = "whisper";
@@ -56,8 +74,15 @@ pub struct ModelSettings {
     /// Keep a model after its answer. False: it is loaded for each request, as the measured
     /// programs do in a process for each task.
     pub keep_loaded: bool,
-    /// How sentences are put through MiniLM; its `threads` are Whisper's too.
+    /// Bytes of weights that may be loaded at once: the model that was idle longest goes. None: all
+    /// stay.
+    pub max_resident_bytes: Option<u64>,
+    /// Whether pictures are compared: else CLIP is not looked for.
+    pub pictures: bool,
+    /// How sentences are put through MiniLM, and pictures through CLIP; its `threads` are Whisper's too.
     pub batching: Batching,
+    /// Where vectors are kept. None: each is computed anew.
+    pub cache: Option<CacheSettings>,
 }
 
 /// How sentences are put through a model.
@@ -65,6 +90,8 @@ pub struct ModelSettings {
 pub struct Batching {
     /// Sentences in one forward pass, at least 1. 1 is the slow way of the measured programs.
     pub batch: usize,
+    /// How long a request waits for others to fill its batch.
+    pub wait: Duration,
     /// Slept before a forward pass that would begin sooner than this after the one before.
     pub delay: Duration,
     /// Threads of a forward pass on the CPU, at least 1.
@@ -75,6 +102,10 @@ pub struct Batching {
 pub struct Models {
     minilm: Slot<MiniLm>,
     whisper: Slot<Whisper>,
+    clip: Slot<Clip>,
+    memory: Arc<Memory>,
+    cache: Option<Arc<Cache>>,
+    n_encoded: AtomicU64,
 }
 
 /// A model, or why it cannot be asked.
@@ -93,11 +124,26 @@ impl Models {
     pub fn start(settings: &ModelSettings) -> Result<Self, MlError> {
         let batching = settings.batching;
         compute();
+        let memory = Arc::new(Memory::new(settings.max_resident_bytes));
+        let sentences = Gathering { batch: batching.batch, wait: batching.wait };
         Ok(Self {
-            minilm: Slot::start(settings, MINILM, move |dir| MiniLm::load(dir, batching))?,
-            whisper: Slot::start(settings, WHISPER, move |dir| {
+            minilm: Slot::start(settings, &memory, MINILM, sentences, move |dir| {
+                MiniLm::load(dir, batching)
+            })?,
+            whisper: Slot::start(settings, &memory, WHISPER, Gathering::AT_ONCE, move |dir| {
                 Whisper::load(dir, batching.threads)
             })?,
+            clip: if settings.pictures {
+                Slot::start(settings, &memory, CLIP, sentences, move |dir| {
+                    Clip::load(dir, batching)
+                })?
+            } else {
+                let path = settings.dir.join(CLIP);
+                Slot { owner: Err(MlError::Absent { name: CLIP.to_owned(), path }), dir: None }
+            },
+            memory,
+            cache: settings.cache.clone().map(|settings| Arc::new(Cache::open(settings))),
+            n_encoded: AtomicU64::new(0),
         })
     }
 
@@ -108,7 +154,25 @@ impl Models {
     ///
     /// [`MlError`]: there is no such model, or it gave no answer.
     pub async fn embed(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, MlError> {
-        self.minilm.owner()?.ask(texts).await
+        let n_texts = texts.len();
+        let vectors = self.minilm.owner()?.ask(texts).await?;
+        self.count_encoded(n_texts);
+        Ok(vectors)
+    }
+
+    fn count_encoded(&self, n: usize) {
+        self.n_encoded.fetch_add(n as u64, Ordering::Relaxed);
+        compare::count("model", n);
+    }
+
+    /// How many texts and pictures went through a model so far.
+    pub fn n_encoded(&self) -> u64 {
+        self.n_encoded.load(Ordering::Relaxed)
+    }
+
+    /// Names and bytes of the models that are loaded now, idle longest first.
+    pub fn resident(&self) -> Vec<(String, u64)> {
+        self.memory.resident()
     }
 
     /// The words that are heard in a sound file, with their times. `language` is a tag such as
@@ -141,7 +205,7 @@ impl Models {
     /// Whether no request would wait for a model that is being preloaded, or has to fail because
     /// its model could not be.
     pub fn ready(&self) -> bool {
-        self.minilm.is_ready() && self.whisper.is_ready()
+        self.minilm.is_ready() && self.whisper.is_ready() && self.clip.is_ready()
     }
 
     /// Waits until [`Models::ready`].
@@ -151,6 +215,7 @@ impl Models {
     /// [`MlError`]: a model is there and cannot be loaded.
     pub async fn wait_ready(&self) -> Result<(), MlError> {
         self.minilm.wait_ready().await?;
+        self.clip.wait_ready().await?;
         self.whisper.wait_ready().await
     }
 
@@ -166,14 +231,16 @@ impl Models {
     }
 
     fn dirs(&self) -> impl Iterator<Item = &ModelDir> {
-        [&self.minilm.dir, &self.whisper.dir].into_iter().flatten()
+        [&self.minilm.dir, &self.whisper.dir, &self.clip.dir].into_iter().flatten()
     }
 }
 
 impl<M: Model> Slot<M> {
     fn start(
         settings: &ModelSettings,
+        memory: &Arc<Memory>,
         name: &str,
+        gathering: Gathering,
         load: impl Fn(&ModelDir) -> Result<M, MlError> + Send + 'static,
     ) -> Result<Self, MlError> {
         let cannot = |error| Ok(Self { owner: Err(error), dir: None });
@@ -185,9 +252,15 @@ impl<M: Model> Slot<M> {
             Err(error @ MlError::Absent { .. }) => return cannot(error),
             Err(error) => return Err(error),
         };
-        let residence = Residence { preload: settings.preload, keep: settings.keep_loaded };
+        let residence = Residence {
+            preload: settings.preload,
+            keep: settings.keep_loaded,
+            bytes: dir.bytes(),
+            memory: Arc::clone(memory),
+        };
         let described = dir.clone();
-        let owner = Owner::start(name, residence, move || load(&described))?;
+        let verified = move || described.verify().and_then(|()| load(&described));
+        let owner = Owner::start(name, residence, gathering, verified)?;
         Ok(Self { owner: Ok(owner), dir: Some(dir) })
     }
 
@@ -217,7 +290,15 @@ mod tests {
             dir: "no/such/folder".into(),
             preload: true,
             keep_loaded: true,
-            batching: Batching { batch: 32, delay: Duration::ZERO, threads: 1 },
+            max_resident_bytes: None,
+            pictures: true,
+            batching: Batching {
+                batch: 32,
+                wait: Duration::ZERO,
+                delay: Duration::ZERO,
+                threads: 1,
+            },
+            cache: None,
         };
         let models = Models::start(&settings).expect("nothing to start");
         assert_eq!(models.wait_ready().await, Ok(()));

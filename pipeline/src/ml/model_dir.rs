@@ -1,19 +1,28 @@
 //! A model on disk: a folder with the weights and a `model.json` that describes them.
 //!
-//! The folder is made by `cargo xtask fetch-models` (real weights) or by the fixtures. Hashes were
-//! checked when the files came: here only the sizes are, because hashing 90 MB takes longer than
-//! loading them.
+//! The folder is made by `cargo xtask fetch-models` (real weights), whose files are links to the
+//! store's: read-only, named by their digest, never written again. candle maps them into memory,
+//! whisper.cpp reads them. Or it is made by the fixtures. Sizes are compared when a folder is opened,
+//! digests before its model is loaded, on the thread that loads it: hashing 90 MB takes a while.
+
+mod digests;
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::LazyLock;
 
+use fetch::{Digest, digest_of_file};
 use protocol::{ModelUse, Weights};
 use serde::Deserialize;
 
 use super::MlError;
+use digests::Digests;
 
 /// The description's file name.
 const DESCRIPTION: &str = "model.json";
+
+/// What was hashed in this process.
+static HASHED: LazyLock<Digests> = LazyLock::new(Digests::default);
 
 /// A model's folder, complete: every file that its description names is there with its size.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +36,7 @@ pub struct ModelDir {
 struct Description {
     name: String,
     weights: Weights,
-    sha256: String,
+    sha256: Digest,
     files: Vec<ModelFile>,
     licence: String,
 }
@@ -35,7 +44,7 @@ struct Description {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 struct ModelFile {
     path: PathBuf,
-    sha256: String,
+    sha256: Digest,
     bytes: u64,
 }
 
@@ -54,6 +63,24 @@ impl ModelDir {
         Ok(dir)
     }
 
+    /// Compares the digest of each file with the description. A file is read once in this process, and
+    /// again when it is another.
+    ///
+    /// # Errors
+    ///
+    /// [`MlError::Changed`] with a file of another digest, [`MlError::Unusable`] with one that cannot
+    /// be read.
+    pub fn verify(&self) -> Result<(), MlError> {
+        self.description.files.iter().try_for_each(|file| {
+            let path = self.path.join(&file.path);
+            match HASHED.of(&path, digest_of_file) {
+                Ok(found) if found == file.sha256 => Ok(()),
+                Ok(found) => Err(MlError::Changed { path, expected: file.sha256, found }),
+                Err(error) => Err(MlError::Unusable { path, reason: error.kind().to_string() }),
+            }
+        })
+    }
+
     /// The model's name, which is the folder's.
     pub fn name(&self) -> &str {
         &self.description.name
@@ -69,11 +96,21 @@ impl ModelDir {
         &self.description.licence
     }
 
+    /// SHA-256 of the weights file.
+    pub fn sha256(&self) -> Digest {
+        self.description.sha256
+    }
+
+    /// Size of all files.
+    pub fn bytes(&self) -> u64 {
+        self.description.files.iter().map(|file| file.bytes).sum()
+    }
+
     /// The line of a job's outcome that says this model had a part in it.
     pub fn model_use(&self) -> ModelUse {
         ModelUse {
             name: self.description.name.clone(),
-            sha256: self.description.sha256.clone(),
+            sha256: self.description.sha256.to_string(),
             weights: self.description.weights,
         }
     }
@@ -154,8 +191,17 @@ fn check_description(description: &Description, name: &str) -> Result<(), String
 mod tests {
     use super::*;
 
-    const GOOD: &str = r#"{"name": "m", "weights": "fixture", "sha256": "aa", "licence": "MIT",
-        "files": [{"path": "w.bin", "sha256": "aa", "bytes": 5}]}"#;
+    /// SHA-256 of `12345`.
+    const SHA256: &str = "5994471abb01112afcc18159f6cc74b4f511b99806da59b3caf5a9c173cacfc5";
+
+    /// The description of a model whose weights are `12345`.
+    fn good() -> String {
+        let file = format!(r#"{{"path": "w.bin", "sha256": "{SHA256}", "bytes": 5}}"#);
+        format!(
+            r#"{{"name": "m", "weights": "fixture", "sha256": "{SHA256}", "licence": "MIT",
+            "files": [{file}]}}"#
+        )
+    }
 
     fn models(description: &str, weights: Option<&str>) -> tempfile::TempDir {
         let models = tempfile::tempdir().expect("a folder");
@@ -183,22 +229,33 @@ mod tests {
             None,
             "cannot use MODELS/m/model.json: EOF while parsing an object at line 1 column 1",
         );
-        check_refused(GOOD, None, "cannot use MODELS/m/w.bin: entity not found");
-        check_refused(GOOD, Some("1234"), "MODELS/m/w.bin is damaged: expected 5 bytes, found 4");
+        check_refused(&good(), None, "cannot use MODELS/m/w.bin: entity not found");
         check_refused(
-            &GOOD.replace("\"m\"", "\"n\""),
+            &good(),
+            Some("1234"),
+            "MODELS/m/w.bin is damaged: expected 5 bytes, found 4",
+        );
+        check_refused(
+            &good().replace("\"m\"", "\"n\""),
             Some("12345"),
             "cannot use MODELS/m/model.json: expected the model \"m\", found \"n\"",
         );
         check_refused(
-            &GOOD.replace("w.bin", "../m/w.bin"),
+            &good().replace("w.bin", "../m/w.bin"),
             Some("12345"),
             "cannot use MODELS/m/model.json: expected files inside the folder, found ../m/w.bin",
         );
         check_refused(
-            &GOOD.replacen("aa", "bb", 1),
+            &good().replacen(SHA256, &"b".repeat(64), 1),
             Some("12345"),
-            "cannot use MODELS/m/model.json: expected a file with the digest bb, found none",
+            "cannot use MODELS/m/model.json: expected a file with the digest \
+             bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb, found none",
+        );
+        check_refused(
+            &good().replacen(SHA256, "aa", 1),
+            Some("12345"),
+            "cannot use MODELS/m/model.json: expected a SHA-256 digest of 64 hex digits, got `aa` \
+             at line 1 column 50",
         );
     }
 
@@ -218,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_whole_model_knows_its_files_and_what_it_is() {
-        let models = models(GOOD, Some("12345"));
+        let models = models(&good(), Some("12345"));
         let dir = ModelDir::open(models.path(), "m").expect("a whole model");
         assert_eq!(dir.file("w.bin"), Ok(models.path().join("m/w.bin")));
         assert_eq!(dir.file_with_extension("bin"), Ok(models.path().join("m/w.bin")));
@@ -226,7 +283,37 @@ mod tests {
         assert!(missing.ends_with("expected a file x.bin in `files`, found none"), "{missing}");
         assert_eq!((dir.licence(), dir.weights()), ("MIT", Weights::Fixture));
         let expected =
-            ModelUse { name: "m".into(), sha256: "aa".into(), weights: Weights::Fixture };
+            ModelUse { name: "m".into(), sha256: SHA256.into(), weights: Weights::Fixture };
         assert_eq!(dir.model_use(), expected);
+    }
+    #[test]
+    fn one_wrong_byte_is_found_and_named_until_it_is_right_again() {
+        let models = models(&good(), Some("12345"));
+        let dir = ModelDir::open(models.path(), "m").expect("a whole model");
+        assert_eq!(dir.verify(), Ok(()));
+        let weights = models.path().join("m/w.bin");
+        let replace = |content: &str| {
+            fs_err::remove_file(&weights).expect("removed");
+            fs_err::write(&weights, content).expect("written");
+        };
+        replace("12325");
+        let dir = ModelDir::open(models.path(), "m").expect("sizes are right");
+        for _ in 0..2 {
+            let error = dir.verify().expect_err("a byte is wrong");
+            let found = Digest::of(b"12325");
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "{} is damaged: expected SHA-256 {SHA256}, found {found}",
+                    weights.display()
+                )
+            );
+            assert!(error.hint().is_some_and(|hint| hint.contains("fetch-models --verify")));
+        }
+        replace("12345");
+        assert_eq!(dir.verify(), Ok(()));
+        fs_err::remove_file(&weights).expect("removed");
+        let error = dir.verify().expect_err("no weights").to_string();
+        assert_eq!(error, format!("cannot use {}: entity not found", weights.display()));
     }
 }

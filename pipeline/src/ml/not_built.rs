@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use super::audio::Speech;
 use super::owner::{Model, Request};
+use super::picture::Look;
 use super::{Batching, MlError, ModelDir};
 use crate::artefacts::TimedWord;
 
@@ -20,6 +21,23 @@ impl Model for MiniLm {
     type Output = Vec<Vec<f32>>;
 
     fn serve(&mut self, _: Vec<Request<Vec<String>, Vec<Vec<f32>>>>) {
+        match self.0 {}
+    }
+}
+
+pub(super) struct Clip(Infallible);
+
+impl Clip {
+    pub(super) fn load(_: &ModelDir, _: Batching) -> Result<Self, MlError> {
+        Err(MlError::NotBuilt)
+    }
+}
+
+impl Model for Clip {
+    type Input = Look;
+    type Output = Vec<Vec<f32>>;
+
+    fn serve(&mut self, _: Vec<Request<Look, Vec<Vec<f32>>>>) {
         match self.0 {}
     }
 }

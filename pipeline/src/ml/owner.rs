@@ -5,11 +5,15 @@
 //! caller that goes away leaves nothing behind but a closed channel.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 use super::MlError;
+use super::memory::Memory;
+use crate::elsewhere;
 
 /// What an owner thread can own.
 pub(super) trait Model: Sized + 'static {
@@ -20,6 +24,11 @@ pub(super) trait Model: Sized + 'static {
 
     /// Answers the requests that wait. One that is dropped unanswered says [`MlError::Panicked`].
     fn serve(&mut self, waiting: Vec<Request<Self::Input, Self::Output>>);
+
+    /// How much of a batch a question fills.
+    fn size(_: &Self::Input) -> usize {
+        1
+    }
 }
 
 /// A question with the way back for its answer.
@@ -28,19 +37,48 @@ pub(super) struct Request<Input, Output> {
     pub(super) reply: oneshot::Sender<Result<Output, MlError>>,
 }
 
+/// Requests that are answered together.
+type Waiting<M> = Vec<Request<<M as Model>::Input, <M as Model>::Output>>;
+
 /// When an owner loads and forgets its model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Residence {
     /// Load before the first request.
     pub(super) preload: bool,
     /// Keep the model after its requests are answered.
     pub(super) keep: bool,
+    /// What the model takes of the memory that all models share.
+    pub(super) bytes: u64,
+    /// That memory.
+    pub(super) memory: Arc<Memory>,
+}
+
+/// Which requests are answered together: all that wait, and those that come within `wait` after the
+/// first as long as they do not fill a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gathering {
+    /// What a batch holds, in the model's [`Model::size`].
+    pub(super) batch: usize,
+    /// How long the first waits for others.
+    pub(super) wait: Duration,
+}
+
+impl Gathering {
+    /// What waits already.
+    pub(super) const AT_ONCE: Self = Self { batch: 1, wait: Duration::ZERO };
+}
+
+/// What an owner thread is told.
+enum Message<M: Model> {
+    Ask(Request<M::Input, M::Output>),
+    /// Another model needs the memory: the model goes until it is asked again.
+    Unload,
 }
 
 /// Handle of an owner thread. The thread ends when the handle is dropped and its queue is empty.
 pub(super) struct Owner<M: Model> {
     name: String,
-    requests: mpsc::UnboundedSender<Request<M::Input, M::Output>>,
+    messages: Arc<mpsc::Sender<Message<M>>>,
     readiness: watch::Receiver<Readiness>,
 }
 
@@ -64,24 +102,34 @@ impl<M: Model> Owner<M> {
     pub(super) fn start(
         name: &str,
         residence: Residence,
+        gathering: Gathering,
         load: impl Fn() -> Result<M, MlError> + Send + 'static,
     ) -> Result<Self, MlError> {
-        let (requests, queue) = mpsc::unbounded_channel();
+        let (messages, queue) = mpsc::channel();
+        let messages = Arc::new(messages);
         let first = if residence.preload { Readiness::Loading } else { Readiness::Ready };
         let (tell, readiness) = watch::channel(first);
-        let thread_name = name.to_owned();
+        let thread = Thread {
+            name: name.to_owned(),
+            residence,
+            gathering,
+            load: Box::new(load),
+            itself: Arc::downgrade(&messages),
+            tell,
+        };
         thread::Builder::new()
             .name(format!("model-{name}"))
-            .spawn(move || own(&thread_name, residence, &load, queue, &tell))
+            .spawn(move || thread.own(&queue))
             .map_err(|error| MlError::Load { name: name.to_owned(), reason: error.to_string() })?;
-        Ok(Self { name: name.to_owned(), requests, readiness })
+        Ok(Self { name: name.to_owned(), messages, readiness })
     }
 
     /// Asks and waits for the answer. A caller that stops waiting is not served.
     pub(super) async fn ask(&self, input: M::Input) -> Result<M::Output, MlError> {
+        let _at_work = elsewhere::enter();
         let (reply, answer) = oneshot::channel();
         let panicked = || MlError::Panicked { name: self.name.clone() };
-        self.requests.send(Request { input, reply }).map_err(|_| panicked())?;
+        self.messages.send(Message::Ask(Request { input, reply })).map_err(|_| panicked())?;
         answer.await.map_err(|_| panicked())?
     }
 
@@ -105,43 +153,105 @@ impl<M: Model> Owner<M> {
     }
 }
 
-fn own<M: Model>(
-    name: &str,
+/// What the thread knows, beside its queue.
+struct Thread<M: Model> {
+    name: String,
     residence: Residence,
-    load: &dyn Fn() -> Result<M, MlError>,
-    mut queue: mpsc::UnboundedReceiver<Request<M::Input, M::Output>>,
-    tell: &watch::Sender<Readiness>,
-) {
-    let load = || {
-        let loaded = catch_unwind(AssertUnwindSafe(load))
-            .unwrap_or_else(|_| Err(MlError::Panicked { name: name.to_owned() }));
-        tell.send_replace(match &loaded {
-            Ok(_) => Readiness::Ready,
-            Err(error) => Readiness::Failed(error.clone()),
-        });
-        loaded
-    };
-    let mut model = if residence.preload { load().ok() } else { None };
-    while let Some(first) = queue.blocking_recv() {
-        let mut waiting = vec![first];
-        waiting.extend(std::iter::from_fn(|| queue.try_recv().ok()));
-        waiting.retain(|request| !request.reply.is_closed());
-        if waiting.is_empty() {
-            continue;
+    gathering: Gathering,
+    load: Box<dyn Fn() -> Result<M, MlError> + Send>,
+    /// The way into its own queue. Weak: the thread must not keep itself alive.
+    itself: Weak<mpsc::Sender<Message<M>>>,
+    tell: watch::Sender<Readiness>,
+}
+
+impl<M: Model> Thread<M> {
+    fn own(&self, queue: &mpsc::Receiver<Message<M>>) {
+        let mut model = if self.residence.preload { self.load().ok() } else { None };
+        while let Ok(message) = queue.recv() {
+            let Message::Ask(first) = message else {
+                tracing::info!(model = self.name, "unloaded: the memory is needed");
+                model = None;
+                continue;
+            };
+            let (mut waiting, is_to_unload) = self.gather(first, queue);
+            waiting.retain(|request| !request.reply.is_closed());
+            if !waiting.is_empty() {
+                model = self.answer(model, waiting);
+            }
+            if is_to_unload {
+                model = None;
+            }
         }
+        self.residence.memory.left(&self.name);
+    }
+
+    /// The requests to answer together, and whether the model is to go then.
+    fn gather(
+        &self,
+        first: Request<M::Input, M::Output>,
+        queue: &mpsc::Receiver<Message<M>>,
+    ) -> (Waiting<M>, bool) {
+        let until = Instant::now() + self.gathering.wait;
+        let mut size = M::size(&first.input);
+        let mut waiting = vec![first];
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let next = if size >= self.gathering.batch || left.is_zero() {
+                queue.try_recv().ok()
+            } else {
+                queue.recv_timeout(left).ok()
+            };
+            match next {
+                Some(Message::Ask(request)) => {
+                    size += M::size(&request.input);
+                    waiting.push(request);
+                }
+                Some(Message::Unload) => return (waiting, true),
+                None => return (waiting, false),
+            }
+        }
+    }
+
+    /// Answers, and gives back the model where it is to be kept.
+    fn answer(&self, model: Option<M>, waiting: Waiting<M>) -> Option<M> {
         // A model that could not be loaded is tried again: its files may have come since.
-        let mut loaded = match model.take().map_or_else(load, Ok) {
+        let mut loaded = match model.map_or_else(|| self.load(), Ok) {
             Ok(loaded) => loaded,
             Err(error) => {
                 for request in waiting {
                     let _ = request.reply.send(Err(error.clone()));
                 }
-                continue;
+                return None;
             }
         };
+        let memory = &self.residence.memory;
+        memory.used(&self.name);
         // A model that panicked may be half changed: it is dropped and loaded anew.
         let served = catch_unwind(AssertUnwindSafe(|| loaded.serve(waiting)));
-        model = (served.is_ok() && residence.keep).then_some(loaded);
+        let kept = (served.is_ok() && self.residence.keep).then_some(loaded);
+        if kept.is_none() {
+            memory.left(&self.name);
+        }
+        kept
+    }
+
+    fn load(&self) -> Result<M, MlError> {
+        let itself = Weak::clone(&self.itself);
+        self.residence.memory.enter(&self.name, self.residence.bytes, move || {
+            if let Some(owner) = itself.upgrade() {
+                let _ = owner.send(Message::Unload);
+            }
+        });
+        let loaded = catch_unwind(AssertUnwindSafe(&self.load))
+            .unwrap_or_else(|_| Err(MlError::Panicked { name: self.name.clone() }));
+        if loaded.is_err() {
+            self.residence.memory.left(&self.name);
+        }
+        self.tell.send_replace(match &loaded {
+            Ok(_) => Readiness::Ready,
+            Err(error) => Readiness::Failed(error.clone()),
+        });
+        loaded
     }
 }
 

@@ -159,22 +159,4 @@ fn milliseconds(hundredths: i64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check_language(tag: &str, expected: Option<&str>) {
-        assert_eq!(language_code(tag), expected, "{tag:?}");
-    }
-
-    #[test]
-    fn a_language_that_whisper_does_not_know_is_left_to_its_ear() {
-        check_language("", None);
-        check_language("auto", None);
-        check_language("xx", None);
-        check_language("v\0i", None);
-        check_language("vi", Some("vi"));
-        check_language("vi-VN", Some("vi"));
-        check_language("pt_BR", Some("pt"));
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::assignment::cheapest;
+use super::round::{Fit, Round};
 use super::{MIN_SHOT_MS, Slot};
 use crate::artefacts::Shot;
 
@@ -13,45 +13,79 @@ pub struct ClipFacts {
     pub duration_ms: u64,
 }
 
-/// Gives every slot a clip. The shots are back to back and as long as the slots together.
+/// In which order clips are shown.
+#[derive(Clone, Copy, Debug)]
+pub enum Order<'a> {
+    /// By chance, which the seed decides.
+    Random,
+    /// In their own.
+    Sequential,
+    /// Each where it fits best.
+    Semantic(Fit<'a>),
+}
+
+/// What a video is put together of.
+#[derive(Clone, Copy, Debug)]
+pub struct Reel<'a> {
+    /// What is to be covered.
+    pub slots: &'a [Slot],
+    /// What there is to show.
+    pub clips: &'a [ClipFacts],
+    /// How clips are chosen.
+    pub order: Order<'a>,
+    /// Speed of the clips: one of 10 s covers 5 s at 2.
+    pub speed: f64,
+    /// Decides what is left to chance, and which clip goes first among equals.
+    pub seed: u64,
+}
+
+/// Gives every slot a clip in each of `n` videos. A later video shows what none before it has shown, as
+/// long as there is such a clip.
+pub fn videos(reel: &Reel<'_>, n: u32) -> Vec<Vec<Shot>> {
+    let mut videos: Vec<Vec<Shot>> = Vec::new();
+    let mut shown = Vec::new();
+    for nth in 0..u64::from(n) {
+        let reel = Reel { seed: reel.seed.wrapping_add(nth), ..*reel };
+        let shots = assign(&reel, &shown);
+        shown.extend(shots.iter().map(|shot| shot.clip));
+        videos.push(shots);
+    }
+    videos
+}
+
+/// Gives every slot a clip, those `shown` elsewhere last. The shots are back to back and as long as the
+/// slots together.
 ///
-/// Clips are shown in rounds: each once before any is shown again, and none twice in a row while
-/// there are two. `scores` is segments by clips, as [`super::scores`] makes it; in each round the
-/// total likeness of the slots to their clips is the highest there can be. Without scores the clips
-/// follow in their order. `seed` says which clip is the first, and goes first among equals.
+/// Clips are shown in rounds: each once before any is shown again, and none twice in a row while there
+/// are two. So the best clips for the whole video are the best of each round, see [`Round`].
 ///
 /// A clip shown again goes on where it ended, or begins anew where too little is left. A slot longer
 /// than its clip is shared with the next clip. Clips too short for a shot are passed over; where all
 /// are, they are shown as if they were long enough, and the render holds their last frame.
-pub fn assign(
-    slots: &[Slot],
-    clips: &[ClipFacts],
-    scores: Option<&[Vec<f32>]>,
-    seed: u64,
-) -> Vec<Shot> {
-    let reel = Reel::new(slots, clips, scores, seed);
-    if reel.order.is_empty() {
+pub fn assign(reel: &Reel<'_>, shown: &[usize]) -> Vec<Shot> {
+    let clips = Clips::new(reel);
+    if clips.order.is_empty() {
         return Vec::new();
     }
     let mut waiting: VecDeque<Slot> =
-        slots.iter().copied().filter(|slot| slot.duration_ms > 0).collect();
+        reel.slots.iter().copied().filter(|slot| slot.duration_ms > 0).collect();
     let mut shots: Vec<Shot> = Vec::new();
-    let mut unused: Vec<usize> = Vec::new();
+    let mut pool = Pool::new(&clips, reel, shown);
     let mut plan = VecDeque::new();
-    let mut ends_ms = vec![0; clips.len()];
+    let mut ends_ms = vec![0; reel.clips.len()];
     while let Some(&slot) = waiting.front() {
-        if unused.is_empty() {
-            unused.clone_from(&reel.order);
-        }
         if plan.is_empty() {
-            plan = reel.plan(&waiting, &unused, shots.last().map(|shot| shot.clip));
+            plan = pool.plan(reel, &waiting, &shots);
         }
         let Some(clip) = plan.pop_front() else { break };
-        unused.retain(|&other| other != clip);
-        let (source_start_ms, duration_ms) =
-            cut(slot.duration_ms, reel.length_ms(clip), ends_ms[clip]);
-        ends_ms[clip] = source_start_ms + duration_ms;
-        let score = scores.map(|scores| scores[slot.segment][clip]);
+        pool.take(clip);
+        let (start_ms, duration_ms) = cut(slot.duration_ms, clips.length_ms(clip), ends_ms[clip]);
+        ends_ms[clip] = start_ms + duration_ms;
+        let score = match reel.order {
+            Order::Semantic(fit) => fit.chosen_by(slot.segment, clip),
+            Order::Random | Order::Sequential => None,
+        };
+        let source_start_ms = scaled(start_ms, reel.speed);
         shots.push(Shot { clip, source_start_ms, duration_ms, score });
         waiting.pop_front();
         if duration_ms < slot.duration_ms {
@@ -64,8 +98,8 @@ pub fn assign(
     shots
 }
 
-/// Which part of a clip is shown in a slot: start within the clip, and length. The clip was shown up
-/// to `end_ms` before. None of the parts of a slot is shorter than it must be.
+/// Which part of a clip is shown in a slot: start within the clip, and length, both in time on screen.
+/// The clip was shown up to `end_ms` before. None of the parts of a slot is shorter than it must be.
 fn cut(slot_ms: u64, clip_ms: Option<u64>, end_ms: u64) -> (u64, u64) {
     let Some(clip_ms) = clip_ms else { return (0, slot_ms) };
     if end_ms + slot_ms <= clip_ms {
@@ -78,67 +112,128 @@ fn cut(slot_ms: u64, clip_ms: Option<u64>, end_ms: u64) -> (u64, u64) {
     }
 }
 
-/// The clips to show and how they are chosen.
-struct Reel<'a> {
-    clips: &'a [ClipFacts],
-    /// Clips worth showing, the seed's first.
-    order: Vec<usize>,
-    /// Whether the length of clips counts: at least one is long enough for a shot.
-    is_cut: bool,
-    scores: Option<&'a [Vec<f32>]>,
+/// Milliseconds by a factor, rounded down.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "`as` saturates, and no clip is longer than 2^52 ms"
+)]
+fn scaled(ms: u64, by: f64) -> u64 {
+    (ms as f64 * by) as u64
 }
 
-impl<'a> Reel<'a> {
-    fn new(
-        slots: &[Slot],
-        clips: &'a [ClipFacts],
-        scores: Option<&'a [Vec<f32>]>,
-        seed: u64,
-    ) -> Self {
-        let longest = slots.iter().map(|slot| slot.duration_ms).max().unwrap_or(0);
+/// The clips worth showing.
+struct Clips {
+    /// In their order; where they are chosen by likeness, the seed's first.
+    order: Vec<usize>,
+    /// How long each can be on screen.
+    lengths_ms: Vec<u64>,
+    /// Whether the length of clips counts: at least one is long enough for a shot.
+    is_cut: bool,
+}
+
+impl Clips {
+    fn new(reel: &Reel<'_>) -> Self {
+        let lengths_ms: Vec<u64> =
+            reel.clips.iter().map(|clip| scaled(clip.duration_ms, 1.0 / reel.speed)).collect();
+        let longest = reel.slots.iter().map(|slot| slot.duration_ms).max().unwrap_or(0);
         let shortest = MIN_SHOT_MS.min(longest);
-        let is_long = |&clip: &usize| clips[clip].duration_ms >= shortest;
-        let is_cut = (0..clips.len()).any(|clip| is_long(&clip));
+        let is_long = |&clip: &usize| lengths_ms[clip] >= shortest;
+        let is_cut = (0..lengths_ms.len()).any(|clip| is_long(&clip));
         let mut order: Vec<usize> =
-            (0..clips.len()).filter(|clip| !is_cut || is_long(clip)).collect();
-        if !order.is_empty() {
-            let first = seed % order.len() as u64;
+            (0..lengths_ms.len()).filter(|clip| !is_cut || is_long(clip)).collect();
+        if let (Order::Semantic(_), false) = (reel.order, order.is_empty()) {
+            let first = reel.seed % order.len() as u64;
             order.rotate_left(usize::try_from(first).unwrap_or(0));
         }
-        Self { clips, order, is_cut, scores }
+        Self { order, lengths_ms, is_cut }
     }
 
     fn length_ms(&self, clip: usize) -> Option<u64> {
-        self.is_cut.then(|| self.clips[clip].duration_ms)
-    }
-
-    /// Clips of `unused` for the slots at the front of `waiting`, as many as there are of both.
-    fn plan(
-        &self,
-        waiting: &VecDeque<Slot>,
-        unused: &[usize],
-        shown_last: Option<usize>,
-    ) -> VecDeque<usize> {
-        let n_slots = waiting.len().min(unused.len());
-        let Some(scores) = self.scores else {
-            // At the start of a round the clip shown last is the last in the order, unless it is
-            // the only one.
-            return unused.iter().copied().take(n_slots).collect();
-        };
-        let cost = |row: usize, column: usize| {
-            let clip = unused[column];
-            if row == 0 && Some(clip) == shown_last {
-                return TWICE_IN_A_ROW;
-            }
-            let score = scores[waiting[row].segment][clip];
-            if score.is_nan() { 1.0 } else { -f64::from(score) }
-        };
-        cheapest(n_slots, unused.len(), cost).into_iter().map(|column| unused[column]).collect()
+        self.is_cut.then(|| self.lengths_ms[clip])
     }
 }
 
-/// Costs more than any likeness can gain.
-const TWICE_IN_A_ROW: f64 = 1e6;
+/// The clips that may be shown next.
+struct Pool<'a> {
+    clips: &'a Clips,
+    /// Not shown in this round, those of the present plan first.
+    unused: Vec<usize>,
+    /// Shown elsewhere and not in this round: for when there is nothing unused.
+    stale: Vec<usize>,
+    chance: Chance,
+}
+
+impl<'a> Pool<'a> {
+    fn new(clips: &'a Clips, reel: &Reel<'_>, shown: &[usize]) -> Self {
+        let (stale, unused) = clips.order.iter().partition(|clip| shown.contains(clip));
+        let mut pool = Self { clips, unused, stale, chance: Chance(reel.seed) };
+        pool.shuffle(reel, None);
+        pool
+    }
+
+    /// Clips for the slots at the front of `waiting`, as many as there are of both.
+    fn plan(
+        &mut self,
+        reel: &Reel<'_>,
+        waiting: &VecDeque<Slot>,
+        shots: &[Shot],
+    ) -> VecDeque<usize> {
+        if self.unused.is_empty() {
+            self.unused = std::mem::take(&mut self.stale);
+            if self.unused.is_empty() {
+                self.unused.clone_from(&self.clips.order);
+            }
+            self.shuffle(reel, shots.last().map(|shot| shot.clip));
+        }
+        let n_slots = waiting.len().min(self.unused.len());
+        let Order::Semantic(fit) = reel.order else {
+            // At the start of a round the clip shown last is not the first, unless it is the only one.
+            return self.unused.iter().copied().take(n_slots).collect();
+        };
+        let segments = waiting.iter().take(n_slots).map(|slot| slot.segment).collect();
+        let before = shots.iter().map(|shot| shot.clip).collect();
+        Round { fit, segments, pool: &self.unused, before }.best().into()
+    }
+
+    fn take(&mut self, clip: usize) {
+        self.unused.retain(|&other| other != clip);
+    }
+
+    fn shuffle(&mut self, reel: &Reel<'_>, shown_last: Option<usize>) {
+        if let Order::Random = reel.order {
+            self.chance.shuffle(&mut self.unused);
+        }
+        if let (Some(last), [first, _, ..]) = (shown_last, &self.unused[..])
+            && *first == last
+        {
+            self.unused.rotate_left(1);
+        }
+    }
+}
+
+/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): a
+/// seed must give the same video with every version of a library of random numbers.
+struct Chance(u64);
+
+impl Chance {
+    fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        bits ^ (bits >> 31)
+    }
+
+    /// Fisher and Yates'. The remainder favours the first few by less than one in 2^50.
+    fn shuffle(&mut self, items: &mut [usize]) {
+        for last in (1..items.len()).rev() {
+            let other = self.bits() % (last as u64 + 1);
+            items.swap(last, usize::try_from(other).unwrap_or(0));
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -1,19 +1,23 @@
 //! `selection`: which clip is shown when.
 
-use protocol::JobSpec;
+use protocol::{ConcatMode, JobSpec, SelectionInfo};
 
 use crate::artefacts::{Clip, Materials, Narration, Script, Selection};
 use crate::error::StageError;
-use crate::ml::MINILM;
+use crate::ml::{CLIP, Footage, MINILM};
 use crate::parts::Parts;
-use crate::selection::{ClipFacts, Segment, assign, plan_shots, scores, segments};
+use crate::selection::{
+    ClipFacts, Fit, Likeness, Order, Reel, Segment, Slot, plan_shots, segments, videos,
+};
+use crate::settings::Similarity;
 use crate::speech::language_of;
 
 /// MiniLM was trained on English alone: what it says of another language is noise.
 const MINILM_LANGUAGE: &str = "en";
 
-/// Runs the stage: by likeness of what is said to what is seen, where trained weights are there that
-/// know the language; else the clips follow in the order of their terms, which is the script's.
+/// Runs the stage: by chance, in the order of the terms (which is the script's), or by likeness of what
+/// is said to what is seen. Likeness needs trained weights that know the language; without them the
+/// clips follow in the order of their terms, and the result says why.
 ///
 /// # Errors
 ///
@@ -27,35 +31,217 @@ pub async fn run(
 ) -> Result<Selection, StageError> {
     let segments = segments(narration.words.as_deref(), &script.text, narration.duration_ms);
     let slots = plan_shots(narration.duration_ms, spec.longest_shot_ms(), &segments);
-    let scores = if language_of(&script.text) == MINILM_LANGUAGE {
-        likeness(parts, &segments, &materials.clips).await?
-    } else {
-        None
-    };
     let clips: Vec<ClipFacts> =
         materials.clips.iter().map(|clip| ClipFacts { duration_ms: clip.media.video_ms }).collect();
-    Ok(Selection { shots: assign(&slots, &clips, scores.as_deref(), spec.seed) })
+    let weight = parts.settings.similarity.clip_weight;
+    let info = mode(spec, language_of(&script.text), parts.trusts(MINILM));
+    let info = with_pictures(info, weight, parts.trusts(CLIP));
+    if let Some(warning) = &info.warning {
+        tracing::warn!("{warning}");
+    }
+    let likeness = match info.mode {
+        ConcatMode::Semantic => {
+            Some(likeness(parts, &segments, &materials.clips, info.pictures).await?)
+        }
+        ConcatMode::Random | ConcatMode::Sequential => None,
+    };
+    let order = order(info.mode, likeness.as_ref(), &parts.settings.similarity);
+    Ok(select(spec, &slots, &clips, order, info))
+}
+
+fn order<'a>(mode: ConcatMode, likeness: Option<&'a Likeness>, settings: &Similarity) -> Order<'a> {
+    let (lambda, min_score) = (settings.mmr_lambda, settings.min_score);
+    match (mode, likeness) {
+        (ConcatMode::Random, _) => Order::Random,
+        (ConcatMode::Semantic, Some(likeness)) => {
+            Order::Semantic(Fit { likeness, lambda, min_score })
+        }
+        (ConcatMode::Semantic | ConcatMode::Sequential, _) => Order::Sequential,
+    }
+}
+
+/// The shots of every video that is asked for.
+fn select(
+    spec: &JobSpec,
+    slots: &[Slot],
+    clips: &[ClipFacts],
+    order: Order<'_>,
+    info: SelectionInfo,
+) -> Selection {
+    let reel = Reel { slots, clips, order, speed: spec.video_clip_speed, seed: spec.seed };
+    let mut videos = videos(&reel, spec.video_count.max(1)).into_iter();
+    let shots = videos.next().unwrap_or_default();
+    Selection { shots, more: videos.collect(), info: Some(info) }
+}
+
+/// In which order clips are shown, and why it is not the one that was asked for.
+fn mode(spec: &JobSpec, language: &str, knows_likeness: bool) -> SelectionInfo {
+    let instead = |warning| info(ConcatMode::Sequential, Some(warning));
+    if spec.match_materials_to_script {
+        // Its terms are in the order of the script, and so are the clips.
+        return info(ConcatMode::Sequential, None);
+    }
+    if spec.video_concat_mode != ConcatMode::Semantic {
+        return info(spec.video_concat_mode, None);
+    }
+    if language != MINILM_LANGUAGE {
+        return instead(format!(
+            "{MINILM} was trained on English and the script is {language:?}: clips follow in the \
+             order of their terms"
+        ));
+    }
+    if !knows_likeness {
+        return instead(format!(
+            "no trained {MINILM} weights: clips follow in the order of their terms"
+        ));
+    }
+    info(ConcatMode::Semantic, None)
+}
+
+fn info(mode: ConcatMode, warning: Option<String>) -> SelectionInfo {
+    SelectionInfo { mode, warning, pictures: false }
+}
+
+/// Weights that were not trained see nothing: without trained ones the words count alone.
+fn with_pictures(info: SelectionInfo, weight: f32, is_trained: bool) -> SelectionInfo {
+    if info.mode != ConcatMode::Semantic || weight <= 0.0 {
+        return info;
+    }
+    let warning =
+        || format!("no trained {CLIP} weights: what is written of the clips counts alone");
+    SelectionInfo { pictures: is_trained, warning: (!is_trained).then(warning), ..info }
 }
 
 async fn likeness(
     parts: &Parts,
     segments: &[Segment],
     clips: &[Clip],
-) -> Result<Option<Vec<Vec<f32>>>, StageError> {
-    if !parts.trusts(MINILM) {
-        tracing::warn!("no trained {MINILM} weights: clips follow in the order of their terms");
-        return Ok(None);
+    has_pictures: bool,
+) -> Result<Likeness, StageError> {
+    let said: Vec<String> = segments.iter().map(|segment| segment.text.clone()).collect();
+    let seen: Vec<String> = clips.iter().map(seen).collect();
+    let failed = |error| StageError::transient("embedding_failed", error);
+    let settings = &parts.settings.similarity;
+    let likeness = parts.models.compare(&said, &seen, settings.mode).await.map_err(failed)?;
+    if !has_pictures {
+        return Ok(likeness);
     }
-    // N + M encodings in one request, where the measured services do N times M.
-    let said = segments.iter().map(|segment| segment.text.clone());
-    let texts: Vec<String> = said.chain(clips.iter().map(seen)).collect();
-    let vectors = parts.models.embed(texts).await;
-    let vectors = vectors.map_err(|error| StageError::transient("embedding_failed", error))?;
-    let (said, seen) = vectors.split_at(segments.len());
-    Ok(Some(scores(said, seen)))
+    let footage: Vec<Footage> = clips.iter().map(footage).collect();
+    let pictures = parts.models.compare_pictures(&said, &footage).await.map_err(failed)?;
+    Ok(likeness.mixed(&pictures, settings.clip_weight))
+}
+
+fn footage(clip: &Clip) -> Footage {
+    Footage {
+        path: clip.path.clone(),
+        sha256: clip.sha256.clone(),
+        duration_ms: clip.media.video_ms,
+    }
 }
 
 /// What is known of a clip's content: the site's words, else the term that found it.
 fn seen(clip: &Clip) -> String {
     if clip.description.trim().is_empty() { clip.term.clone() } else { clip.description.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(
+        asked: ConcatMode,
+        (matched, language, has_weights): (bool, &str, bool),
+        expected: ConcatMode,
+        warning: Option<&str>,
+    ) {
+        let spec = JobSpec {
+            video_concat_mode: asked,
+            match_materials_to_script: matched,
+            ..JobSpec::default()
+        };
+        let found = mode(&spec, language, has_weights);
+        assert_eq!(found.mode, expected);
+        match (found.warning, warning) {
+            (None, None) => {}
+            (Some(found), Some(expected)) => assert!(found.contains(expected), "{found}"),
+            (found, expected) => panic!("{found:?}, expected {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn the_order_is_the_one_asked_for_where_that_can_be() {
+        use ConcatMode::{Random, Semantic, Sequential};
+        check(Random, (false, "en", true), Random, None);
+        check(Sequential, (false, "vi", true), Sequential, None);
+        check(Semantic, (false, "en", true), Semantic, None);
+        check(Semantic, (false, "en", false), Sequential, Some("no trained minilm weights"));
+        check(Semantic, (false, "vi", true), Sequential, Some("the script is \"vi\""));
+        check(Random, (true, "en", true), Sequential, None);
+        check(Semantic, (true, "en", false), Sequential, None);
+    }
+
+    #[test]
+    fn pictures_count_where_they_have_a_weight_and_a_trained_model() {
+        use ConcatMode::{Random, Semantic};
+        for (mode, weight, is_trained, counts, warns) in [
+            (Semantic, 0.5, true, true, false),
+            (Semantic, 0.0, true, false, false),
+            (Semantic, 0.5, false, false, true),
+            (Semantic, 0.0, false, false, false),
+            (Random, 0.5, true, false, false),
+        ] {
+            let found = with_pictures(info(mode, None), weight, is_trained);
+            assert_eq!((found.pictures, found.warning.is_some()), (counts, warns), "{mode:?}");
+        }
+    }
+
+    fn chosen(spec: &JobSpec, order: Order<'_>) -> Vec<Vec<(usize, u64)>> {
+        let slots = [0, 1].map(|segment| Slot { segment, duration_ms: 2_000 });
+        let clips = [ClipFacts { duration_ms: 5_000 }; 4];
+        let info = info(spec.video_concat_mode, None);
+        let selection = select(spec, &slots, &clips, order, info);
+        let videos = std::iter::once(selection.shots).chain(selection.more);
+        let part = |shot: crate::artefacts::Shot| (shot.clip, shot.source_start_ms);
+        videos.map(|shots| shots.into_iter().map(part).collect()).collect()
+    }
+
+    #[test]
+    fn the_request_says_how_many_videos_at_which_speed_and_by_which_chance() {
+        let default = JobSpec::default();
+        let sequential = |spec| chosen(&spec, Order::Sequential);
+        assert_eq!(sequential(default.clone()), [[(0, 0), (1, 0)]]);
+        let two = JobSpec { video_count: 2, ..default.clone() };
+        assert_eq!(sequential(two), [[(0, 0), (1, 0)], [(2, 0), (3, 0)]]);
+        // At double speed a clip of 5 s covers 2.5 s: in the third video each begins anew.
+        let fast = JobSpec { video_count: 3, video_clip_speed: 2.0, ..default.clone() };
+        assert_eq!(sequential(fast)[2], [(0, 0), (1, 0)]);
+        let random = |seed| chosen(&JobSpec { seed, ..default.clone() }, Order::Random);
+        assert!((1..9).any(|seed| random(seed) != random(0)));
+    }
+
+    #[test]
+    fn the_settings_say_what_looks_count_and_what_is_no_likeness() {
+        // Two beaches and a market, as in the tests of a round.
+        let likeness = Likeness {
+            scores: vec![vec![0.70, 0.69, 0.10, 0.0], vec![0.60, 0.60, 0.55, 0.0]],
+            alike: vec![
+                vec![1.0, 0.95, 0.1, 0.1],
+                vec![0.95, 1.0, 0.1, 0.1],
+                vec![0.1, 0.1, 1.0, 0.1],
+                vec![0.1, 0.1, 0.1, 1.0],
+            ],
+        };
+        let clips = |mmr_lambda, min_score| {
+            let settings = Similarity { mmr_lambda, min_score, ..Similarity::default() };
+            let order = order(ConcatMode::Semantic, Some(&likeness), &settings);
+            chosen(&JobSpec::default(), order).remove(0).into_iter().map(|(clip, _)| clip).collect()
+        };
+        let found: [Vec<usize>; 3] = [clips(1.0, -1.0), clips(0.8, -1.0), clips(1.0, 0.65)];
+        assert_eq!(found[..2], [vec![0, 1], vec![0, 2]]);
+        // Above 0.65 there is only the first slot's likeness; for the second all clips are the same.
+        assert_eq!(found[2][0], 0);
+        let order = order(ConcatMode::Semantic, None, &Similarity::default());
+        assert!(matches!(order, Order::Sequential));
+    }
 }

@@ -5,7 +5,13 @@ use std::time::Duration;
 
 use super::*;
 
-const KEPT: Residence = Residence { preload: true, keep: true };
+fn residence(preload: bool, keep: bool) -> Residence {
+    Residence { preload, keep, bytes: 1, memory: Arc::new(Memory::new(None)) }
+}
+
+fn kept() -> Residence {
+    residence(true, true)
+}
 
 /// Doubles numbers, and panics at 13. Waits for the gate before each answer if there is one, and
 /// notes which numbers it was given together.
@@ -40,11 +46,15 @@ struct Fixture {
 }
 
 fn start(residence: Residence, gated: bool) -> Fixture {
+    start_with(residence, Gathering::AT_ONCE, gated)
+}
+
+fn start_with(residence: Residence, gathering: Gathering, gated: bool) -> Fixture {
     let (served, loads) = (Arc::default(), Arc::new(AtomicU32::new(0)));
     let (gate, receiver) = std_mpsc::channel();
     let receiver = Mutex::new(gated.then_some(receiver));
     let (noted, counted) = (Arc::clone(&served), Arc::clone(&loads));
-    let owner = Owner::start("doubler", residence, move || {
+    let owner = Owner::start("doubler", residence, gathering, move || {
         counted.fetch_add(1, Ordering::Relaxed);
         let gate = receiver.lock().expect("not poisoned").take();
         Ok(Doubler { served: Arc::clone(&noted), gate })
@@ -77,7 +87,7 @@ impl Fixture {
 
 #[tokio::test]
 async fn a_panic_is_an_error_and_the_next_request_finds_a_fresh_model() {
-    let fixture = start(KEPT, false);
+    let fixture = start(kept(), false);
     let panicked = MlError::Panicked { name: "doubler".into() };
     assert_eq!(fixture.owner.ask(13).await, Err(panicked));
     assert_eq!(fixture.owner.ask(4).await, Ok(8));
@@ -89,13 +99,14 @@ async fn a_model_that_cannot_be_loaded_is_tried_again_with_each_request() {
     let attempts = AtomicU32::new(0);
     let failed = MlError::Load { name: "doubler".into(), reason: "no weights".into() };
     let failure = failed.clone();
-    let owner =
-        Owner::start("doubler", KEPT, move || match attempts.fetch_add(1, Ordering::Relaxed) {
+    let owner = Owner::start("doubler", kept(), Gathering::AT_ONCE, move || {
+        match attempts.fetch_add(1, Ordering::Relaxed) {
             0 | 1 => Err(failure.clone()),
             2 => panic!("a panic while loading"),
             _ => Ok(Doubler { served: Arc::default(), gate: None }),
-        })
-        .expect("a thread");
+        }
+    })
+    .expect("a thread");
     assert_eq!(owner.wait_ready().await, Err(failed.clone()));
     assert!(!owner.is_ready());
     assert_eq!(owner.ask(1).await, Err(failed));
@@ -107,7 +118,7 @@ async fn a_model_that_cannot_be_loaded_is_tried_again_with_each_request() {
 
 #[tokio::test]
 async fn requests_that_wait_together_are_served_together_without_those_that_were_dropped() {
-    let fixture = start(KEPT, true);
+    let fixture = start(kept(), true);
     let first = fixture.ask(1);
     fixture.served(1).await;
     // The model is busy: these wait. One goes away meanwhile.
@@ -126,7 +137,7 @@ async fn requests_that_wait_together_are_served_together_without_those_that_were
 
 #[tokio::test]
 async fn a_request_dropped_while_it_is_served_does_not_hold_up_the_next() {
-    let fixture = start(KEPT, true);
+    let fixture = start(kept(), true);
     let dropped = fixture.ask(1);
     fixture.served(1).await;
     dropped.abort();
@@ -138,12 +149,10 @@ async fn a_request_dropped_while_it_is_served_does_not_hold_up_the_next() {
 
 #[tokio::test]
 async fn a_model_is_loaded_once_or_for_each_request_as_it_is_set() {
-    for (residence, before, after) in [
-        (KEPT, 1, 1),
-        (Residence { preload: false, keep: true }, 0, 1),
-        (Residence { preload: false, keep: false }, 0, 3),
-    ] {
-        let fixture = start(residence, false);
+    for (residence, before, after) in
+        [(kept(), 1, 1), (residence(false, true), 0, 1), (residence(false, false), 0, 3)]
+    {
+        let fixture = start(residence.clone(), false);
         fixture.owner.wait_ready().await.expect("nothing fails here");
         assert!(fixture.owner.is_ready());
         assert_eq!(fixture.loads(), before, "{residence:?}");
@@ -152,4 +161,51 @@ async fn a_model_is_loaded_once_or_for_each_request_as_it_is_set() {
         }
         assert_eq!(fixture.loads(), after, "{residence:?}");
     }
+}
+
+#[tokio::test]
+async fn requests_within_the_window_are_answered_together_up_to_a_batch() {
+    // Three fill a batch: they do not wait for the end of the window.
+    let gathering = Gathering { batch: 3, wait: Duration::from_secs(600) };
+    let fixture = start_with(kept(), gathering, false);
+    let asked = [fixture.ask(1), fixture.ask(2), fixture.ask(3)];
+    for (asked, answer) in asked.into_iter().zip([2, 4, 6]) {
+        assert_eq!(asked.await.expect("no panic"), Ok(answer));
+    }
+    let mut together = fixture.served(1).await;
+    together[0].sort_unstable();
+    assert_eq!(together, [vec![1, 2, 3]]);
+
+    // One alone is answered when the window ends.
+    let gathering = Gathering { batch: 3, wait: Duration::from_millis(20) };
+    let fixture = start_with(kept(), gathering, false);
+    assert_eq!(fixture.owner.ask(1).await, Ok(2));
+}
+
+#[tokio::test]
+async fn a_model_that_comes_sends_away_the_one_that_was_idle_longest() {
+    let memory = Arc::new(Memory::new(Some(20)));
+    let owner = |name: &'static str, bytes| {
+        let loads = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&loads);
+        let residence =
+            Residence { preload: false, keep: true, bytes, memory: Arc::clone(&memory) };
+        let owner = Owner::start(name, residence, Gathering::AT_ONCE, move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Ok(Doubler { served: Arc::default(), gate: None })
+        });
+        (owner.expect("a thread"), loads)
+    };
+    let names = || memory.resident().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    let ((a, a_loads), (b, b_loads), (c, _)) = (owner("a", 8), owner("b", 8), owner("c", 8));
+    for owner in [&a, &b, &a] {
+        assert_eq!(owner.ask(1).await, Ok(2));
+    }
+    assert_eq!(c.ask(1).await, Ok(2));
+    assert_eq!(names(), ["a", "c"], "b was idle longest");
+    assert_eq!(a.ask(1).await, Ok(2));
+    assert_eq!(b.ask(1).await, Ok(2), "asked again, it is loaded again");
+    assert_eq!(names(), ["a", "b"]);
+    let loads = (a_loads.load(Ordering::Relaxed), b_loads.load(Ordering::Relaxed));
+    assert_eq!(loads, (1, 2));
 }
