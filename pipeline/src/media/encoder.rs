@@ -1,5 +1,6 @@
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -112,6 +113,34 @@ impl FromStr for Encoder {
     }
 }
 
+/// The encoder of this process. One that fails is given up only once libx264 has made the same video:
+/// a full disk or a broken clip takes no encoder from the jobs after it.
+#[derive(Debug)]
+pub struct Choice {
+    found: Encoder,
+    is_given_up: AtomicBool,
+}
+
+impl Choice {
+    /// Begins with the encoder that was found to work.
+    pub const fn new(found: Encoder) -> Self {
+        Self { found, is_given_up: AtomicBool::new(false) }
+    }
+
+    /// The one to use now.
+    pub fn current(&self) -> Encoder {
+        if self.is_given_up.load(Ordering::Relaxed) { Encoder::X264 } else { self.found }
+    }
+
+    /// A video was asked of the current encoder, and `used` has made it.
+    pub fn has_made(&self, used: Encoder) {
+        if used == Encoder::X264 && self.current() != Encoder::X264 {
+            tracing::warn!(encoder = %self.found, "given up: libx264 did what it could not");
+            self.is_given_up.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
 /// The first of `preferred` that encodes two frames on this machine.
 ///
 /// It starts ffmpeg once for each encoder that is tried: ask once, keep the answer.
@@ -161,6 +190,15 @@ mod tests {
             error.starts_with("unknown encoder \"h265\", expected one of h264_nvenc"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn an_encoder_is_given_up_once_libx264_has_done_its_work() {
+        let choice = Choice::new(Encoder::Nvenc);
+        choice.has_made(Encoder::Nvenc);
+        assert_eq!(choice.current(), Encoder::Nvenc);
+        choice.has_made(Encoder::X264);
+        assert_eq!(choice.current(), Encoder::X264);
     }
 
     #[tokio::test]

@@ -77,6 +77,20 @@ pub enum MediaError {
     Io(#[from] io::Error),
 }
 
+impl MediaError {
+    /// The file that cannot be used, where it is one.
+    pub fn path(&self) -> Option<&PathBuf> {
+        match self {
+            Self::NotMedia { path, .. }
+            | Self::NoStream { path }
+            | Self::Dimensions { path, .. }
+            | Self::NoDuration { path }
+            | Self::Unusable { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+}
+
 fn tried(reasons: &[(Encoder, String)]) -> String {
     let reasons: Vec<String> =
         reasons.iter().map(|(encoder, reason)| format!("{encoder}: {reason}")).collect();

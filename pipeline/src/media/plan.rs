@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
-use protocol::Size;
+use protocol::{FitMode, Size, Transition};
+use serde::Deserialize;
 
 use super::{Encoder, MediaError};
 
@@ -12,21 +13,54 @@ const MARGIN_MS: u64 = 100;
 /// about 105 MiB, and a narration of three minutes has forty.
 const MAX_OPEN_CLIPS: usize = 8;
 
+/// Nor are clips whose decoders would hold more than this together.
+const MAX_OPEN_BYTES: u64 = 600 << 20;
+
+/// A decoder and the filters after it hold up to twelve frames of 1.5 bytes a pixel.
+const OPEN_BYTES_PER_PIXEL: u64 = 18;
+
+/// How the shots become one video (claims 001-4a and 001-4b).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// One filter graph, one encode.
+    #[default]
+    SinglePass,
+    /// Each shot is encoded for itself, side by side, with its part of the subtitles, and kept until
+    /// there is a video; the results are joined as they are.
+    ConcatCopy,
+    /// MoneyPrinterTurbo's three generations: each clip is encoded, all of them are joined and encoded
+    /// again, and once more with subtitles and sound.
+    PerClip,
+}
+
 /// One video to be made. Paths of inputs are absolute; names of outputs are relative to the folder
 /// that [`render`](super::render) is given.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RenderPlan {
+    /// How it is made. What is seen and heard is the same in each.
+    pub mode: Mode,
     /// Size of the picture; both sides even.
     pub size: Size,
     /// Frames a second, constant.
     pub fps: u32,
     /// What is shown, back to back from 0. Too short: the last one stays on screen.
     pub shots: Vec<ShotInput>,
+    /// What is done with a clip of another shape than the picture.
+    pub fit: FitMode,
+    /// Speed of the clips: at 2 a shot of one second shows two seconds of its clip.
+    pub speed: f64,
+    /// What happens at the border of two shots. It changes the length of nothing.
+    pub transition: Option<Transition>,
+    /// What the transitions that are chosen by chance are chosen by.
+    pub seed: u64,
     /// The speech; its length decides the video's.
     pub narration: PathBuf,
     /// Length of the speech.
     pub duration_ms: u64,
-    /// Gain of the speech.
+    /// Gain that brings the speech to the loudness that is wanted, decibels.
+    pub voice_gain_db: f64,
+    /// Gain of the speech after that.
     pub voice_volume: f64,
     /// Music below it.
     pub music: Option<Music>,
@@ -34,18 +68,26 @@ pub struct RenderPlan {
     pub subtitles: Option<BurnIn>,
     /// How the picture is encoded.
     pub encoding: Encoding,
+    /// Shots that are encoded side by side in [`Mode::ConcatCopy`].
+    pub concurrency: usize,
+    /// A picture of the first shot as JPEG, relative to the folder.
+    pub cover: Option<PathBuf>,
     /// The video, relative to the folder.
     pub output: PathBuf,
 }
 
 /// A piece of a clip on screen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ShotInput {
     /// The clip.
     pub path: PathBuf,
+    /// Whether it is one still picture. It is shown in slow motion, 3 % closer a second.
+    pub is_still: bool,
     /// Its size as the probe found it. A clip that does not say how its colours are coded is read as
     /// BT.709 from 720 lines on and as BT.601 below, as players do.
     pub source_size: Size,
+    /// Its frames a second as the probe found them; 0: unknown.
+    pub source_fps: f64,
     /// Where in the clip it begins.
     pub source_start_ms: u64,
     /// How long it is shown. A clip that ends before stays on screen with its last frame.
@@ -59,6 +101,8 @@ pub struct Music {
     pub path: PathBuf,
     /// Its gain.
     pub volume: f64,
+    /// Whether it steps back while somebody speaks.
+    pub ducking: bool,
 }
 
 /// Subtitles that are drawn into the picture.
@@ -94,11 +138,39 @@ impl Default for Encoding {
 pub struct Cut {
     /// Index into [`RenderPlan::shots`].
     pub shot: usize,
+    /// Where it begins: frames of the video before it.
+    pub start: u64,
     /// How many frames it is shown.
     pub frames: u64,
+    /// Over how many of them it is blended with the shot before it, which goes on as long.
+    pub blend: u64,
 }
 
 impl RenderPlan {
+    /// The plainest plan for these shots and this speech: one pass, 30 frames a second, `video.mp4`.
+    pub fn new(size: Size, shots: Vec<ShotInput>, narration: PathBuf, duration_ms: u64) -> Self {
+        Self {
+            mode: Mode::SinglePass,
+            size,
+            fps: 30,
+            shots,
+            fit: FitMode::Cover,
+            speed: 1.0,
+            transition: None,
+            seed: 0,
+            narration,
+            duration_ms,
+            voice_gain_db: 0.0,
+            voice_volume: 1.0,
+            music: None,
+            subtitles: None,
+            encoding: Encoding::default(),
+            concurrency: 1,
+            cover: None,
+            output: PathBuf::from("video.mp4"),
+        }
+    }
+
     /// Frames of the video: the speech and the margin, rounded up.
     pub fn total_frames(&self) -> u64 {
         ((self.duration_ms + MARGIN_MS) * u64::from(self.fps)).div_ceil(1000)
@@ -121,12 +193,19 @@ impl RenderPlan {
             end_ms = end_ms.saturating_add(input.duration_ms);
             let end = (end_ms.saturating_mul(fps).saturating_add(500) / 1000).min(total);
             if end > shown {
-                cuts.push(Cut { shot, frames: end - shown });
+                cuts.push(Cut { shot, start: shown, frames: end - shown, blend: 0 });
                 shown = end;
             }
         }
         if let Some(last) = cuts.last_mut() {
             last.frames += total - shown;
+        }
+        if self.transition == Some(Transition::CrossFade) {
+            for i in 1..cuts.len() {
+                // A second; less where one of the two is short, so that each is also seen alone.
+                let shorter = cuts[i].frames.min(cuts[i - 1].frames);
+                cuts[i].blend = (shorter / 2).clamp(1, fps);
+            }
         }
         cuts
     }
@@ -134,7 +213,13 @@ impl RenderPlan {
     /// Whether the shots are decoded one after the other and handed to the encoder as raw frames. The
     /// video is the same, byte for byte.
     pub fn is_relayed(&self) -> bool {
-        self.cuts().len() > MAX_OPEN_CLIPS
+        let cuts = self.cuts();
+        let pixels = cuts.iter().map(|cut| {
+            let Size { width, height } = self.shots[cut.shot].source_size;
+            u64::from(width) * u64::from(height)
+        });
+        cuts.len() > MAX_OPEN_CLIPS
+            || (cuts.len() > 1 && pixels.sum::<u64>() * OPEN_BYTES_PER_PIXEL > MAX_OPEN_BYTES)
     }
 
     /// Whether a video can follow the plan at all.
@@ -148,6 +233,8 @@ impl RenderPlan {
             format!("expected even sides of at least 2 pixels, found {}", self.size)
         } else if !(1..=240).contains(&self.fps) {
             format!("expected 1 to 240 frames a second, found {}", self.fps)
+        } else if !(0.1..=10.0).contains(&self.speed) {
+            format!("expected a speed of 0.1 to 10, found {}", self.speed)
         } else if self.duration_ms == 0 {
             "the narration has no length".to_owned()
         } else if self.cuts().is_empty() {

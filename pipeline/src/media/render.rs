@@ -1,14 +1,13 @@
 use std::ffi::OsString;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{CWD, FileType, Mode};
 use tempfile::TempPath;
 use tokio::process::Command;
 
+use super::graph::Targets;
 use super::probe::{SAFE_INPUT, file_url, probe};
-use super::{Encoder, MediaError, RenderPlan, ShotInput, graph};
+use super::{Encoder, MediaError, Mode, RenderPlan, ShotInput, graph, pieces, relay};
 use crate::artefacts::MediaInfo;
 use crate::process::{self, ProcessError};
 
@@ -19,12 +18,15 @@ pub struct Render {
     pub media: MediaInfo,
     /// Who encoded it: the plan's encoder, or libx264 in its place.
     pub encoder: Encoder,
+    /// What was not done as the plan says, in words.
+    pub warnings: Vec<String>,
 }
 
 /// Makes the video of `plan` in `folder`, and tells how much of it is done, 0 to 1.
 ///
 /// It is written under another name and gets its own once it is found to be what was asked for. After
-/// an error, or when the future is dropped, nothing of it is left.
+/// an error, or when the future is dropped, nothing of it is left, apart from the finished pieces of a
+/// video that is joined of such: what is made of the same plan in the same folder goes on from them.
 ///
 /// # Errors
 ///
@@ -33,11 +35,11 @@ pub struct Render {
 pub async fn render(
     plan: &RenderPlan,
     folder: &Path,
-    mut on_progress: impl FnMut(f64),
+    mut on_progress: impl FnMut(f64) + Send,
 ) -> Result<Render, MediaError> {
     plan.check()?;
     let error = match attempt(plan, folder, &mut on_progress).await {
-        Ok(media) => return Ok(Render { media, encoder: plan.encoding.encoder }),
+        Ok(render) => return Ok(render),
         Err(error) => error,
     };
     let is_last_word = !matches!(
@@ -55,29 +57,34 @@ pub async fn render(
     tracing::warn!(encoder = %plan.encoding.encoder, %error, "encoder failed, libx264 takes over");
     let mut plan = plan.clone();
     plan.encoding.encoder = Encoder::X264;
-    let media = attempt(&plan, folder, &mut on_progress).await?;
-    Ok(Render { media, encoder: Encoder::X264 })
+    attempt(&plan, folder, &mut on_progress).await
 }
 
 async fn attempt(
     plan: &RenderPlan,
     folder: &Path,
-    on_progress: &mut impl FnMut(f64),
-) -> Result<MediaInfo, MediaError> {
+    on_progress: &mut (impl FnMut(f64) + Send),
+) -> Result<Render, MediaError> {
     let part = with_suffix(&plan.output, ".part.mp4");
-    // Declared before the processes: dropped after them, when nobody writes the file any more.
+    let cover_part = plan.cover.as_ref().map(|cover| with_suffix(cover, ".part.jpg"));
+    let targets = Targets { video: &part, cover: cover_part.as_deref() };
+    // Declared before the processes: dropped after them, when nobody writes the files any more.
     let unfinished = TempPath::try_from_path(folder.join(&part))?;
-    let total = plan.total_frames() as f64;
-    let mut on_line = |line: &str| {
-        if let Some(frames) = frames_done(line) {
-            on_progress((frames as f64 / total).min(1.0));
+    let unfinished_cover =
+        cover_part.as_ref().map(|cover| TempPath::try_from_path(folder.join(cover))).transpose()?;
+    let mut warnings = Vec::new();
+    let mut on_done = monotonic(on_progress);
+    match plan.mode {
+        Mode::SinglePass => single_pass(plan, folder, targets, &mut on_done).await?,
+        Mode::PerClip => pieces::per_clip(plan, folder, targets, &mut on_done).await?,
+        Mode::ConcatCopy => {
+            let mismatch = pieces::concat_copy(plan, folder, targets, &mut on_done).await?;
+            if let Some(mismatch) = mismatch {
+                tracing::warn!(mismatch, "pieces cannot be joined as they are");
+                warnings.push(format!("rendered in a single pass: {mismatch}"));
+                single_pass(plan, folder, targets, &mut on_done).await?;
+            }
         }
-    };
-    if plan.is_relayed() {
-        relay(plan, folder, &part, &mut on_line).await?;
-    } else {
-        let command = ffmpeg(graph::arguments(plan, &part), folder);
-        process::lines(command, time_limit(plan), on_line).await?;
     }
     let media = probe(&unfinished).await?;
     let output = folder.join(&plan.output);
@@ -85,60 +92,53 @@ async fn attempt(
         return Err(MediaError::Broken { path: output, expected, actual });
     }
     // Under its new name the guard does not find it.
+    if let (Some(part), Some(cover)) = (&unfinished_cover, &plan.cover) {
+        fs_err::tokio::rename(part, folder.join(cover)).await?;
+    }
     fs_err::tokio::rename(&unfinished, &output).await?;
-    on_progress(1.0);
-    Ok(media)
+    on_done(1.0);
+    Ok(Render { media, encoder: plan.encoding.encoder, warnings })
 }
 
-/// Encodes while the shots are decoded beside it, one after the other: only one clip is open at any
-/// time. The frames go through a named pipe.
-async fn relay(
+/// What falls back (a second way after the first failed) is not told.
+fn monotonic(on_progress: &mut (impl FnMut(f64) + Send)) -> impl FnMut(f64) + Send {
+    let mut most = 0.0;
+    move |done: f64| {
+        if done > most {
+            most = done.min(1.0);
+            on_progress(most);
+        }
+    }
+}
+
+async fn single_pass(
     plan: &RenderPlan,
     folder: &Path,
-    part: &Path,
-    on_line: &mut impl FnMut(&str),
+    targets: Targets<'_>,
+    on_done: &mut impl FnMut(f64),
 ) -> Result<(), MediaError> {
-    let frames = with_suffix(&plan.output, ".part.yuv");
-    let pipe = named_pipe(&folder.join(&frames))?;
-    // Open for both, it waits for nobody; as long as it is open the encoder waits for the next shot.
-    let end = fs_err::OpenOptions::new().read(true).write(true).open(&pipe)?;
-    let feed = async {
-        for cut in plan.cuts() {
-            let command = ffmpeg(graph::shot_arguments(plan, cut, &frames), folder);
-            process::output(command, &[], time_limit(plan)).await?;
+    let total = plan.total_frames() as f64;
+    let mut on_line = |line: &str| {
+        if let Some(frames) = frames_done(line) {
+            on_done(frames as f64 / total);
         }
-        drop(end);
-        Ok(())
     };
-    let command = ffmpeg(graph::relay_arguments(plan, &frames, part), folder);
-    let encode = process::lines(command, time_limit(plan), on_line);
-    tokio::try_join!(feed, encode)?;
-    Ok(())
-}
-
-fn named_pipe(path: &Path) -> io::Result<TempPath> {
-    // One may be left from a worker that was killed.
-    match fs_err::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    if plan.is_relayed() {
+        relay::relay(plan, folder, targets, &mut on_line).await
+    } else {
+        let command = ffmpeg(graph::arguments(plan, targets), folder);
+        Ok(process::lines(command, time_limit(plan), on_line).await?)
     }
-    let pipe = TempPath::try_from_path(path)?;
-    rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).map_err(
-        |error| {
-            io::Error::new(error.kind(), format!("{}: cannot make a pipe: {error}", path.display()))
-        },
-    )?;
-    Ok(pipe)
 }
 
-fn ffmpeg(args: Vec<OsString>, folder: &Path) -> Command {
+pub(super) fn ffmpeg(args: Vec<OsString>, folder: &Path) -> Command {
     let mut command = Command::new("ffmpeg");
     command.args(args).current_dir(folder);
     command
 }
 
 /// `video.mp4` is written as `video.mp4.part.mp4`.
-fn with_suffix(output: &Path, suffix: &str) -> PathBuf {
+pub(super) fn with_suffix(output: &Path, suffix: &str) -> PathBuf {
     let mut name = output.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
@@ -146,12 +146,12 @@ fn with_suffix(output: &Path, suffix: &str) -> PathBuf {
 
 /// A loaded machine renders at a fraction of the video's own speed; one that is twenty times slower
 /// hangs.
-fn time_limit(plan: &RenderPlan) -> Duration {
+pub(super) fn time_limit(plan: &RenderPlan) -> Duration {
     Duration::from_secs(120) + Duration::from_millis(plan.total_ms()) * 20
 }
 
 /// Reads a line of `-progress`.
-fn frames_done(line: &str) -> Option<u64> {
+pub(super) fn frames_done(line: &str) -> Option<u64> {
     line.strip_prefix("frame=")?.trim().parse().ok()
 }
 
@@ -184,7 +184,9 @@ async fn find_unusable_input(plan: &RenderPlan) -> Result<(), MediaError> {
         }
     }
     for shot in plan.cuts().into_iter().map(|cut| &plan.shots[cut.shot]) {
-        probe(&shot.path).await?;
+        if !shot.is_still {
+            probe(&shot.path).await?;
+        }
         if !has_frame(shot).await {
             let start_ms = shot.source_start_ms;
             let reason = format!("expected a picture at {start_ms} ms, found none");
@@ -198,7 +200,12 @@ async fn find_unusable_input(plan: &RenderPlan) -> Result<(), MediaError> {
 async fn has_frame(shot: &ShotInput) -> bool {
     let mut command = Command::new("ffmpeg");
     command.args(["-nostdin", "-hide_banner", "-loglevel", "error", "-progress", "pipe:1"]);
-    command.args(["-ss", &format!("{}ms", shot.source_start_ms)]).args(SAFE_INPUT);
+    if shot.is_still {
+        command.args(["-protocol_whitelist", SAFE_INPUT[1], "-f", "image2"]);
+        command.args(["-pattern_type", "none"]);
+    } else {
+        command.args(["-ss", &format!("{}ms", shot.source_start_ms)]).args(SAFE_INPUT);
+    }
     command.arg("-i").arg(file_url(&shot.path));
     command.args(["-map", "0:V:0", "-frames:v", "1", "-f", "null", "-"]);
     let mut frames = 0;

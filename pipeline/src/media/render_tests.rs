@@ -1,21 +1,10 @@
 use protocol::Size;
 
-use super::super::Encoding;
 use super::*;
 
 fn plan() -> RenderPlan {
-    RenderPlan {
-        size: Size { width: 270, height: 480 },
-        fps: 30,
-        shots: Vec::new(),
-        narration: "/job/narration.wav".into(),
-        duration_ms: 2000,
-        voice_volume: 1.0,
-        music: None,
-        subtitles: None,
-        encoding: Encoding::default(),
-        output: "video.mp4".into(),
-    }
+    let size = Size { width: 270, height: 480 };
+    RenderPlan::new(size, Vec::new(), "/job/narration.wav".into(), 2000)
 }
 
 #[track_caller]

@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pipeline::media::{Encoder, MediaError, Music, RenderPlan, ShotInput, probe, render};
@@ -47,7 +48,7 @@ async fn an_input_that_cannot_be_used_is_named() {
     check(&with_clip("sound.mp4"), at, no_picture).await;
     let mute = with(&|plan| plan.narration.clone_from(&good));
     check(&mute, at, "good.mp4: expected a sound, found none").await;
-    let music = Music { path: at.join("missing.mp3"), volume: 0.2 };
+    let music = Music { path: at.join("missing.mp3"), volume: 0.2, ducking: false };
     let no_music = with(&|plan| plan.music = Some(music.clone()));
     check(&no_music, at, "missing.mp3: not a media file: No such file").await;
     // The same where shots are relayed to the encoder.
@@ -104,15 +105,15 @@ async fn check_dropped(n_shots: usize, is_relayed: bool) {
     plan.size = Size { width: 1080, height: 1920 };
     assert_eq!(plan.is_relayed(), is_relayed);
 
-    let seen = std::cell::Cell::new(false);
+    let seen = AtomicBool::new(false);
     let part = |name: &String| name == "video.mp4.part.mp4";
     let begun = async {
-        while !(seen.get() && videos(at).iter().any(part) && is_running_in(at)) {
+        while !(seen.load(Ordering::Relaxed) && videos(at).iter().any(part) && is_running_in(at)) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::select! {
-        made = render(&plan, at, |_| seen.set(true)) => panic!("40 s were made at once: {made:?}"),
+        made = render(&plan, at, |_| seen.store(true, Ordering::Relaxed)) => panic!("40 s were made at once: {made:?}"),
         () = begun => {}
     }
     assert_eq!(videos(at), Vec::<String>::new());

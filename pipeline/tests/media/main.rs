@@ -1,13 +1,16 @@
 //! Renders with the real ffmpeg, from clips that are made on the spot.
 
+mod effects;
 mod failure;
+mod fit;
+mod modes;
 mod picture;
 mod sound;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pipeline::media::{Encoding, RenderPlan, ShotInput, probe};
+use pipeline::media::{RenderPlan, ShotInput, probe};
 use protocol::Size;
 use tempfile::TempDir;
 
@@ -57,23 +60,14 @@ fn narration(folder: &Path, ms: u64) -> PathBuf {
 async fn shot(path: &Path, source_start_ms: u64, duration_ms: u64) -> ShotInput {
     let media = probe(path).await.expect("a clip");
     let source_size = Size { width: media.width, height: media.height };
-    ShotInput { path: path.to_owned(), source_size, source_start_ms, duration_ms }
+    let (path, source_fps) = (path.to_owned(), media.fps);
+    ShotInput { path, is_still: false, source_size, source_fps, source_start_ms, duration_ms }
 }
 
 /// A plan for a small portrait video of `duration_ms` of speech.
 fn plan(folder: &Path, duration_ms: u64, shots: Vec<ShotInput>) -> RenderPlan {
-    RenderPlan {
-        size: Size { width: 270, height: 480 },
-        fps: 30,
-        shots,
-        narration: narration(folder, duration_ms),
-        duration_ms,
-        voice_volume: 1.0,
-        music: None,
-        subtitles: None,
-        encoding: Encoding::default(),
-        output: "video.mp4".into(),
-    }
+    let size = Size { width: 270, height: 480 };
+    RenderPlan::new(size, shots, narration(folder, duration_ms), duration_ms)
 }
 
 /// Names of what lies in `folder` and begins with `video`.
@@ -82,4 +76,31 @@ fn videos(folder: &Path) -> Vec<String> {
     let names =
         entries.map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned());
     names.filter(|name| name.starts_with("video")).collect()
+}
+
+/// The luma of every frame of the video at `path`, which is `width` x `height`.
+fn luma(path: &Path, width: usize, height: usize) -> Vec<Vec<u8>> {
+    let output = Command::new("ffmpeg")
+        .args(["-nostdin", "-loglevel", "error", "-i"])
+        .arg(path)
+        .args(["-an", "-vf", &format!("scale={width}:{height},format=yuv420p,extractplanes=y")])
+        .args(["-vsync", "passthrough", "-f", "rawvideo", "-"])
+        .output()
+        .expect("ffmpeg is installed");
+    output.stdout.chunks(width * height).map(<[u8]>::to_vec).collect()
+}
+
+/// How alike the pictures of two videos are, 0 to 1.
+fn ssim(one: &Path, other: &Path) -> f64 {
+    let output = Command::new("ffmpeg")
+        .args(["-nostdin", "-i"])
+        .arg(one)
+        .arg("-i")
+        .arg(other)
+        .args(["-lavfi", "[0:v][1:v]ssim", "-an", "-f", "null", "-"])
+        .output()
+        .expect("ffmpeg is installed");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let all = text.rsplit("All:").next().and_then(|rest| rest.split(' ').next()?.parse().ok());
+    all.unwrap_or_else(|| panic!("no SSIM in {text}"))
 }

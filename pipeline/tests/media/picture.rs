@@ -201,7 +201,7 @@ async fn subtitles_are_drawn_when_they_are_due() {
     }
 }
 
-const ASS: &str = "[Script Info]
+pub const ASS: &str = "[Script Info]
 ScriptType: v4.00+
 PlayResX: 270
 PlayResY: 480
