@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use protocol::{RejectedClip, TimingSource, VideoInfo};
+use protocol::{Downloads, RejectedClip, SelectionInfo, SocialPost, TimingSource, VideoInfo};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -37,13 +37,14 @@ impl Artefact for Materials {
 
 impl Artefact for Subtitles {
     fn files(&self) -> Vec<&Path> {
-        vec![Path::new(&self.srt), Path::new(&self.ass)]
+        vec![Path::new(&self.srt), Path::new(&self.vtt), Path::new(&self.ass)]
     }
 }
 
 impl Artefact for Rendered {
     fn files(&self) -> Vec<&Path> {
-        vec![Path::new(&self.video.file)]
+        let videos = self.videos().map(|video| Path::new(&video.file));
+        videos.chain(self.cover.as_deref().map(Path::new)).collect()
     }
 }
 
@@ -82,8 +83,16 @@ pub struct Narration {
     pub duration_ms: u64,
     /// Engine and voice, such as `espeak:vi`.
     pub engine: String,
-    /// Times reported by the engine. None: the engine gives none.
+    /// Times of the words, where whoever spoke tells them.
     pub words: Option<Vec<TimedWord>>,
+    /// How `words` got their times: told by the engine, or reckoned where nobody speaks.
+    #[serde(default = "from_engine")]
+    pub timing: TimingSource,
+}
+
+/// What a result without the field means: it was written before nobody could speak.
+fn from_engine() -> TimingSource {
+    TimingSource::Engine
 }
 
 /// What a media file holds, as it is shown: rotation metadata is applied to width and height.
@@ -105,7 +114,18 @@ pub struct MediaInfo {
     pub video_codec: String,
 }
 
-/// A clip that was downloaded, verified and probed.
+/// What a clip is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClipKind {
+    /// Moving pictures.
+    #[default]
+    Video,
+    /// One still picture, shown in slow motion.
+    Image,
+}
+
+/// A clip that is here, verified and probed: downloaded, the user's own, or generated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Clip {
     /// The site's name of it, `pexels:1234`.
@@ -128,6 +148,9 @@ pub struct Clip {
     pub bytes: u64,
     /// What the probe found.
     pub media: MediaInfo,
+    /// What it is.
+    #[serde(default)]
+    pub kind: ClipKind,
 }
 
 /// Result of `materials`.
@@ -137,6 +160,9 @@ pub struct Materials {
     pub clips: Vec<Clip>,
     /// What was downloaded and cannot be used.
     pub rejected: Vec<RejectedClip>,
+    /// What the network was asked for.
+    #[serde(default)]
+    pub downloads: Downloads,
 }
 
 /// A piece of a clip on screen.
@@ -157,6 +183,12 @@ pub struct Shot {
 pub struct Selection {
     /// In the order in which they are shown, never empty.
     pub shots: Vec<Shot>,
+    /// The shots of further videos of the same narration, one list each.
+    #[serde(default)]
+    pub more: Vec<Vec<Shot>>,
+    /// How the clips were chosen.
+    #[serde(default)]
+    pub info: Option<SelectionInfo>,
 }
 
 /// One subtitle.
@@ -175,14 +207,20 @@ pub struct Cue {
 pub struct Subtitles {
     /// SRT file.
     pub srt: String,
+    /// WebVTT file.
+    pub vtt: String,
     /// ASS file.
     pub ass: String,
-    /// What both hold.
+    /// What all of them hold.
     pub cues: Vec<Cue>,
     /// How the words got their times.
     pub timing: TimingSource,
     /// Font family of the ASS.
     pub font: String,
+    /// What was asked for, where the font stands in for another.
+    pub font_stands_in_for: Option<String>,
+    /// What a user should know of them, as sentences without an end.
+    pub notes: Vec<String>,
 }
 
 /// Result of `render`.
@@ -190,6 +228,29 @@ pub struct Subtitles {
 pub struct Rendered {
     /// The video file.
     pub video: VideoInfo,
+    /// Further videos of the same narration.
+    #[serde(default)]
+    pub more: Vec<VideoInfo>,
+    /// Name of the cover image.
+    #[serde(default)]
+    pub cover: Option<String>,
+    /// What was not done as it was asked for, in words.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+impl Rendered {
+    /// All videos, the first one first.
+    pub fn videos(&self) -> impl Iterator<Item = &VideoInfo> {
+        std::iter::once(&self.video).chain(&self.more)
+    }
+}
+
+/// What to publish the video with: `stages/social.json`, written beside the stages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Social {
+    /// One for each platform that was asked for, in the order of the request.
+    pub posts: Vec<SocialPost>,
 }
 
 /// Result of `publish`.

@@ -8,9 +8,12 @@
 pub mod api;
 pub mod artefacts;
 pub mod captions;
+pub mod elsewhere;
 pub mod error;
+pub mod flags;
 pub mod health;
 pub mod job;
+pub mod local;
 pub mod media;
 pub mod ml;
 pub mod parts;

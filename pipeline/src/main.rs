@@ -6,9 +6,10 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use pipeline::health;
+use pipeline::flags::{self, JobFlags};
 use pipeline::service::{self, Service};
 use pipeline::settings::{self, Settings};
+use pipeline::{health, job};
 use protocol::JobState;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -27,8 +28,9 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Keys come from the environment: OPENAI_API_KEY, PEXELS_API_KEY, PIXABAY_API_KEY (the settings can name
-others). RUST_LOG=debug says more.
+Keys come from the environment: OPENAI_API_KEY, PEXELS_API_KEY, PIXABAY_API_KEY, COVERR_API_KEY and
+REPLICATE_API_TOKEN (the settings can name others). A stock site may have several keys, separated by
+commas: they take turns. RUST_LOG=debug says more.
 
 Exit codes: 0 done, 1 the job failed, 2 usage or environment, 130 interrupted.";
 
@@ -60,14 +62,21 @@ enum Command {
     ///
     /// Exit codes: 0 it is, 1 it is not.
     Healthcheck,
-    /// Makes one video and prints its outcome as JSON.
+    /// Makes one video and prints its outcome as JSON, with the folder where its files are.
+    ///
+    /// Example: pipeline make --video-subject "The sea at night" --video-language en
     ///
     /// Example: echo '{"video_subject": "The sea at night"}' | pipeline make
-    Make {
-        /// The job, JSON with MoneyPrinterTurbo's names; `-` reads standard input.
-        #[arg(default_value = "-")]
-        job: PathBuf,
-    },
+    Make(Box<MakeArgs>),
+}
+
+#[derive(Debug, Args)]
+struct MakeArgs {
+    /// The job, JSON with MoneyPrinterTurbo's names; `-` reads standard input, as it does where no
+    /// field is given as a flag.
+    job: Option<PathBuf>,
+    #[command(flatten)]
+    flags: JobFlags,
 }
 
 fn main() -> ExitCode {
@@ -109,7 +118,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         match cli.command {
             Command::Serve { exit_with_stdin } => serve(settings, exit_with_stdin).await,
             Command::Healthcheck => healthcheck(&settings).await,
-            Command::Make { job } => make(settings, job).await,
+            Command::Make(args) => make(settings, &args).await,
         }
     })
 }
@@ -136,18 +145,31 @@ async fn healthcheck(settings: &Settings) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn make(settings: Settings, job: PathBuf) -> anyhow::Result<ExitCode> {
-    let document = if job.as_os_str() == "-" {
-        std::io::read_to_string(std::io::stdin())?.into_bytes()
-    } else {
-        fs_err::read(&job)?
+async fn make(mut settings: Settings, args: &MakeArgs) -> anyhow::Result<ExitCode> {
+    let document = match &args.job {
+        Some(job) if job.as_os_str() != "-" => Some(fs_err::read(job)?),
+        None if !args.flags.is_empty() => None,
+        _ => Some(std::io::read_to_string(std::io::stdin())?.into_bytes()),
     };
-    let spec = service::parse(&document)?;
+    let document = args.flags.over(document.as_deref()).context("the job is no job")?;
+    let mut spec = service::parse(&document)?;
+    if settings.local.dir.is_none() {
+        // Who may start this program may read what it reads.
+        flags::absolute_files(&mut spec)?;
+        settings.local.dir = Some(PathBuf::from("/"));
+    }
     let stop = stop_signal(false)?;
+    let data_dir = settings.data_dir.clone();
     let service = Service::start(settings).await?;
     let status = service.make(&spec, stop.clone()).await?;
-    let Some(status) = status else { return Ok(ExitCode::from(130)) };
-    say(&serde_json::to_value(&status)?)?;
+    let Some(status) = status else {
+        let _ = writeln!(std::io::stderr(), "interrupted: the job was given up");
+        return Ok(ExitCode::from(130));
+    };
+    let mut document = serde_json::to_value(&status)?;
+    // No server gives the files out: they are here.
+    document["folder"] = job::folder(&data_dir, &status.id).to_string_lossy().into();
+    say(&document)?;
     Ok(match status.state {
         JobState::Succeeded => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,

@@ -7,14 +7,16 @@ use fetch::{Fetcher, Policy};
 use protocol::Weights;
 
 use crate::captions::fonts::Fonts;
-use crate::media::{self, Encoder};
-use crate::ml::{Batching, ModelSettings, Models};
+use crate::media;
+use crate::ml::{Batching, CacheSettings, ModelSettings, Models};
 use crate::providers::Key;
+use crate::providers::generated::comfyui::Comfyui;
+use crate::providers::generated::replicate::Replicate;
 use crate::providers::llm::Llm;
 use crate::providers::objects::Publisher;
 use crate::providers::stock::Stock;
 use crate::settings::{self, Settings, seconds};
-use crate::speech::{OpenAiSpeech, SpeechSettings};
+use crate::speech::{LocalEngine, OpenAiSpeech, SpeechSettings, Turns, helper_beside_this_program};
 
 /// The parts.
 pub struct Parts {
@@ -24,6 +26,10 @@ pub struct Parts {
     pub llm: Llm,
     /// The stock sites.
     pub stock: Stock,
+    /// A generator of one's own. None: it is not set up.
+    pub comfyui: Option<Comfyui>,
+    /// A generator for hire. None: it is not set up.
+    pub replicate: Option<Replicate>,
     /// Downloads into the clip store.
     pub fetcher: Fetcher,
     /// Weights.
@@ -31,7 +37,7 @@ pub struct Parts {
     /// Fonts of the system.
     pub fonts: Fonts,
     /// The encoder that works here.
-    pub encoder: Encoder,
+    pub encoder: media::Choice,
     /// How to speak.
     pub speech: SpeechSettings,
     /// Where artefacts go. None: they stay in the job folder.
@@ -52,12 +58,14 @@ impl Parts {
         let encoder = encoder?;
         tracing::info!(%encoder, models = ?models.uses(), "parts are ready");
         Ok(Self {
-            llm: Llm::new(&settings.llm)?,
-            stock: Stock::new(&settings.stock)?,
+            llm: Llm::new(&settings.llm, &settings.data_dir)?,
+            stock: Stock::new(&settings.stock, &settings.data_dir.join("cache/search"))?,
+            comfyui: Comfyui::new(&settings.comfyui)?,
+            replicate: Replicate::new(&settings.replicate)?,
             fetcher: fetcher(&settings)?,
             models,
             fonts: fonts?,
-            encoder,
+            encoder: media::Choice::new(encoder),
             speech: speech(&settings.speech)?,
             publisher: Publisher::new(&settings.publish)?,
             settings,
@@ -78,12 +86,21 @@ impl Parts {
 }
 
 fn model_settings(settings: &Settings) -> ModelSettings {
+    let cache = settings.similarity.cache.then(|| CacheSettings {
+        max_bytes: settings.similarity.cache_bytes,
+        dir: Some(settings.data_dir.join("cache/embeddings")),
+    });
+    let max_resident_bytes = settings.models.max_resident_bytes;
     ModelSettings {
         dir: settings.models.dir.clone(),
         preload: settings.models.preload,
         keep_loaded: settings.models.keep_loaded,
+        max_resident_bytes: (max_resident_bytes > 0).then_some(max_resident_bytes),
+        pictures: settings.similarity.clip_weight > 0.0,
+        cache,
         batching: Batching {
             batch: settings.similarity.batch,
+            wait: Duration::from_millis(settings.similarity.batch_wait_ms),
             delay: Duration::from_millis(settings.similarity.delay_ms),
             threads: settings.models.threads,
         },
@@ -104,7 +121,11 @@ fn fetcher(settings: &Settings) -> anyhow::Result<Fetcher> {
 fn speech(settings: &settings::Speech) -> anyhow::Result<SpeechSettings> {
     let key = Key::from_env(&settings.api_key_env)?;
     Ok(SpeechSettings {
-        espeak_helper: None,
+        espeak: Arc::new(LocalEngine::new(
+            helper_beside_this_program(),
+            settings.dispatch,
+            settings.instances,
+        )),
         openai: Some(OpenAiSpeech {
             base_url: settings.base_url.clone(),
             api_key: key.secret().cloned(),
@@ -112,5 +133,35 @@ fn speech(settings: &settings::Speech) -> anyhow::Result<SpeechSettings> {
             client: reqwest::Client::builder().build()?,
         }),
         timeout: seconds(settings.timeout_s),
+        turns: Turns::new(settings.concurrency),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_profile(profile: &str) -> ModelSettings {
+        let overrides = ["data_dir=/data".to_owned(), "models.threads=1".to_owned()];
+        model_settings(&settings::load(profile, None, &overrides).expect("shipped"))
+    }
+
+    #[test]
+    fn the_models_are_kept_and_asked_as_it_is_set() {
+        let (baseline, optimized) = (of_profile("baseline"), of_profile("optimized"));
+        assert_eq!((baseline.preload, baseline.keep_loaded), (false, false));
+        assert_eq!((optimized.preload, optimized.keep_loaded), (true, true));
+        assert_eq!((baseline.cache, baseline.max_resident_bytes), (None, None));
+        assert_eq!(optimized.max_resident_bytes, Some(4 << 30));
+        assert!(!baseline.pictures && !optimized.pictures);
+        let weighed = ["similarity.clip_weight=0.3".to_owned()];
+        let weighed = settings::load("optimized", None, &weighed).expect("valid");
+        assert!(model_settings(&weighed).pictures);
+        let dir = Some("/data/cache/embeddings".into());
+        assert_eq!(optimized.cache, Some(CacheSettings { max_bytes: 64 << 20, dir }));
+        let (wait, delay) = (Duration::ZERO, Duration::from_millis(150));
+        assert_eq!(baseline.batching, Batching { batch: 1, wait, delay, threads: 1 });
+        let (wait, delay) = (Duration::from_millis(5), Duration::ZERO);
+        assert_eq!(optimized.batching, Batching { batch: 32, wait, delay, threads: 1 });
+    }
 }

@@ -4,11 +4,14 @@
 //! job was cancelled), when the time is up, and by the kernel when this program dies (`kill -9`).
 
 use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
+
+use crate::elsewhere;
 
 /// How much of what a child says on stderr is kept for the error message, from its end.
 const STDERR_TAIL: usize = 4 * 1024;
@@ -100,6 +103,7 @@ async fn run(
     limit: Duration,
     read_stdout: impl AsyncFnOnce(tokio::process::ChildStdout) -> io::Result<()>,
 ) -> Result<(), ProcessError> {
+    let _at_work = elsewhere::enter();
     let program = command.as_std().get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut group = Group::spawn(command)
@@ -145,25 +149,37 @@ async fn tail(mut pipe: impl AsyncRead + Unpin) -> io::Result<String> {
 }
 
 /// A child and whatever it starts; killed together when dropped before its end.
-struct Group {
-    child: Child,
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// The child; the pipes that were asked for are its.
+    pub(crate) child: Child,
 }
 
 impl Group {
-    fn spawn(mut command: Command) -> io::Result<Self> {
-        command.process_group(0).kill_on_drop(true);
-        // SAFETY: the closure makes one system call and allocates nothing, as is asked of code
-        // between fork and exec.
-        #[cfg(target_os = "linux")]
-        unsafe {
-            command.pre_exec(|| {
-                rustix::process::set_parent_process_death_signal(Some(
-                    rustix::process::Signal::KILL,
-                ))
-                .map_err(io::Error::from)
-            });
-        }
+    /// Starts `command` in a group of its own.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub(crate) fn spawn(mut command: Command) -> io::Result<Self> {
+        command.kill_on_drop(true);
+        isolate(command.as_std_mut());
         Ok(Self { child: command.spawn()? })
+    }
+}
+
+/// Makes the child of `command` the head of a group, which the kernel kills with the thread that starts
+/// it.
+pub(crate) fn isolate(command: &mut std::process::Command) {
+    command.process_group(0);
+    // SAFETY: the closure makes one system call and allocates nothing, as is asked of code between
+    // fork and exec.
+    #[cfg(target_os = "linux")]
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+                .map_err(io::Error::from)
+        });
     }
 }
 

@@ -90,9 +90,18 @@ impl Service {
         spec: &JobSpec,
         stop: CancellationToken,
     ) -> anyhow::Result<Option<JobStatus>> {
-        let missing = preflight::check(&self.parts, spec);
+        let missing = preflight::check(&self.parts, spec).await;
         if !missing.is_empty() {
             return Err(refused(Refusal::Fields(missing)));
+        }
+        let counts = self.store.counts().await?;
+        let open = counts.iter().filter(|(state, _)| !state.is_final());
+        let n_open: u64 = open.map(|(_, n)| n).sum();
+        if n_open > 0 {
+            tracing::warn!(
+                n_open,
+                "jobs of an earlier run are in this data folder: they go on beside this one"
+            );
         }
         let id = self.queue.submit(spec).await?;
         let status = tokio::select! {

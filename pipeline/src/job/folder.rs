@@ -3,16 +3,28 @@
 //! ```text
 //! <data_dir>/jobs/<id>/
 //!   stages/<stage>.json   the result of a stage, written when it has ended (`crate::artefacts`)
-//!   narration.wav  subtitles.srt  subtitles.ass  video.mp4
+//!   stages/social.json    posts for social platforms, written beside the stages
+//!   narration.wav  subtitles.srt  subtitles.vtt  subtitles.ass  video.mp4  cover.jpg
 //!   *.part.*  .*          not finished yet; gone after every ending
 //! ```
 
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use protocol::Stage;
+use serde::{Deserialize, Serialize};
 
+use super::inputs::Key;
 use crate::artefacts::Artefact;
+
+/// What is in `stages/<stage>.json`.
+#[derive(Deserialize, Serialize)]
+struct Written<'a, T> {
+    /// Names the inputs.
+    key: Cow<'a, str>,
+    result: T,
+}
 
 /// The folder of one job.
 #[derive(Clone, Debug)]
@@ -62,13 +74,18 @@ impl JobFolder {
         Ok(())
     }
 
-    /// The result of `stage`, where an attempt has ended it. One that cannot be read, or whose files
-    /// are gone, counts as not there: the stage is run again.
-    pub fn result<T: Artefact>(&self, stage: Stage) -> Option<T> {
+    /// The result of `stage`, where an attempt has ended it with these inputs. One that cannot be read,
+    /// or whose files are gone, counts as not there: the stage is run again.
+    pub fn result<T: Artefact>(&self, stage: Stage, key: &Key) -> Option<T> {
         let text = fs_err::read(self.result_path(stage)).ok()?;
-        let result: T = serde_json::from_slice(&text)
+        let written: Written<T> = serde_json::from_slice(&text)
             .inspect_err(|error| tracing::warn!(%stage, %error, "unreadable result, running again"))
             .ok()?;
+        if written.key != key.as_str() {
+            tracing::info!(%stage, "made of other inputs, running again");
+            return None;
+        }
+        let result = written.result;
         let gone = result.files().into_iter().find(|file| !self.root.join(file).is_file());
         if let Some(file) = gone {
             tracing::warn!(%stage, file = %file.display(), "a file is gone, running again");
@@ -82,8 +99,9 @@ impl JobFolder {
     /// # Errors
     ///
     /// The file system's, naming the path.
-    pub fn write_result<T: Artefact>(&self, stage: Stage, result: &T) -> io::Result<()> {
-        self.write(&format!("stages/{stage}.json"), &serde_json::to_vec_pretty(result)?)
+    pub fn write_result<T: Artefact>(&self, stage: Stage, key: &Key, result: &T) -> io::Result<()> {
+        let written = Written { key: key.as_str().into(), result };
+        self.write(&format!("stages/{stage}.json"), &serde_json::to_vec_pretty(&written)?)
     }
 
     /// Writes a file of the job: all of it or none.
@@ -108,7 +126,7 @@ impl JobFolder {
     }
 }
 
-fn remove_if_there(removed: io::Result<()>) -> io::Result<()> {
+pub(super) fn remove_if_there(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
@@ -117,23 +135,37 @@ fn remove_if_there(removed: io::Result<()>) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use protocol::JobSpec;
+
     use super::*;
     use crate::artefacts::{Narration, Script};
+    use crate::job::inputs::Inputs;
+    use crate::settings::Settings;
+
+    fn key(subject: &str) -> Key {
+        let spec = JobSpec { video_subject: subject.to_owned(), ..JobSpec::default() };
+        Inputs { spec: &spec, settings: &Settings::default() }.script()
+    }
 
     #[test]
     fn an_opened_folder_keeps_results_and_drops_what_is_unfinished() {
         let data = tempfile::tempdir().expect("temporary folder");
         let folder = JobFolder::open(data.path(), "a").expect("made");
         let script = Script { text: "Biển đêm.".to_owned() };
-        folder.write_result(Stage::Script, &script).expect("written");
+        folder.write_result(Stage::Script, &key("sea"), &script).expect("written");
         for name in [".narration-1.wav", "video.part.mp4", "stages/.tmpAbc", "video.mp4"] {
             fs_err::write(folder.file(name), "x").expect("written");
         }
         fs_err::write(folder.file("stages/terms.json"), "{\"terms\": [").expect("written");
 
         let folder = JobFolder::open(data.path(), "a").expect("opened");
-        assert_eq!(folder.result(Stage::Script), Some(script));
-        assert_eq!(folder.result::<Script>(Stage::Terms), None, "half a result is none");
+        assert_eq!(folder.result::<Script>(Stage::Script, &key("night")), None, "other inputs");
+        assert_eq!(folder.result(Stage::Script, &key("sea")), Some(script));
+        assert_eq!(
+            folder.result::<Script>(Stage::Terms, &key("sea")),
+            None,
+            "half a result is none"
+        );
         let left = |name| folder.file(name).exists();
         assert!(!left(".narration-1.wav") && !left("video.part.mp4") && !left("stages/.tmpAbc"));
         assert!(left("video.mp4"));
@@ -148,10 +180,11 @@ mod tests {
             duration_ms: 1,
             engine: "espeak:vi".to_owned(),
             words: None,
+            timing: protocol::TimingSource::Engine,
         };
-        folder.write_result(Stage::Narration, &narration).expect("written");
-        assert_eq!(folder.result::<Narration>(Stage::Narration), None);
+        folder.write_result(Stage::Narration, &key("sea"), &narration).expect("written");
+        assert_eq!(folder.result::<Narration>(Stage::Narration, &key("sea")), None);
         folder.write("narration.wav", b"RIFF").expect("written");
-        assert_eq!(folder.result(Stage::Narration), Some(narration));
+        assert_eq!(folder.result(Stage::Narration, &key("sea")), Some(narration));
     }
 }

@@ -1,11 +1,11 @@
 //! From what the stages made to what the client is told.
 
-use protocol::{ClipUse, ModelUse, NarrationInfo, Outcome, SubtitleInfo, TimingSource};
+use protocol::{ClipUse, ModelUse, NarrationInfo, Outcome, SocialPost, SubtitleInfo, TimingSource};
 
 use crate::artefacts::{
     Materials, Narration, Published, Rendered, Script, SearchTerms, Selection, Shot, Subtitles,
 };
-use crate::ml::{MINILM, WHISPER};
+use crate::ml::{CLIP, MINILM, WHISPER};
 
 /// The results of the stages that ran.
 #[derive(Clone, Debug)]
@@ -18,6 +18,7 @@ pub struct Made {
     pub selection: Option<Selection>,
     pub rendered: Option<Rendered>,
     pub published: Option<Published>,
+    pub social: Vec<SocialPost>,
 }
 
 impl Default for Made {
@@ -31,6 +32,7 @@ impl Default for Made {
             selection: None,
             rendered: None,
             published: None,
+            social: Vec::new(),
         }
     }
 }
@@ -39,8 +41,13 @@ impl Made {
     /// Names of the files in the job folder that a user wants.
     pub fn files(&self) -> Vec<String> {
         let mut files = Vec::new();
-        files.extend(self.rendered.iter().map(|rendered| rendered.video.file.clone()));
-        files.extend(self.subtitles.iter().map(|subtitles| subtitles.srt.clone()));
+        if let Some(rendered) = &self.rendered {
+            files.extend(rendered.videos().map(|video| video.file.clone()));
+            files.extend(rendered.cover.clone());
+        }
+        if let Some(Subtitles { srt, vtt, ass, .. }) = &self.subtitles {
+            files.extend([srt.clone(), vtt.clone(), ass.clone()]);
+        }
         files
     }
 
@@ -49,10 +56,20 @@ impl Made {
     pub fn outcome(self, mut models: Vec<ModelUse>) -> Outcome {
         models.retain(|model| self.has_used(&model.name));
         let materials = self.materials.as_ref();
-        let shots = self.selection.as_ref().map_or(&[][..], |selection| &selection.shots);
+        let videos = self.rendered.iter().flat_map(Rendered::videos).cloned().collect();
+        let (cover, warnings) = match &self.rendered {
+            Some(rendered) => (rendered.cover.clone(), rendered.warnings.clone()),
+            None => (None, Vec::new()),
+        };
+        let shots =
+            self.selection.iter().flat_map(|made| std::iter::once(&made.shots).chain(&made.more));
+        let mut uses = shots.map(|shots| materials.map(|clips| clip_uses(clips, shots)));
         Outcome {
-            clips: materials.map(|materials| clip_uses(materials, shots)).unwrap_or_default(),
+            clips: uses.next().flatten().unwrap_or_default(),
+            more_clips: uses.flatten().collect(),
+            selection: self.selection.as_ref().and_then(|selection| selection.info.clone()),
             clips_available: materials.map_or(0, |materials| materials.clips.len()),
+            downloads: materials.map(|materials| materials.downloads).unwrap_or_default(),
             rejected: self.materials.map(|materials| materials.rejected).unwrap_or_default(),
             script: Some(self.script.text),
             terms: self.terms.map(|terms| terms.terms).unwrap_or_default(),
@@ -63,23 +80,39 @@ impl Made {
             }),
             subtitles: self.subtitles.map(|subtitles| SubtitleInfo {
                 srt: subtitles.srt,
+                vtt: subtitles.vtt,
                 ass: subtitles.ass,
                 cues: subtitles.cues.len(),
                 timing: subtitles.timing,
                 font: subtitles.font,
+                font_stands_in_for: subtitles.font_stands_in_for,
+                notes: subtitles.notes,
             }),
             video: self.rendered.map(|rendered| rendered.video),
+            videos,
+            cover,
+            warnings,
             published: self.published.map(|published| published.urls).unwrap_or_default(),
+            social: self.social,
             models,
+            elsewhere_us: 0,
         }
     }
 }
 
 impl Made {
     fn has_used(&self, model: &str) -> bool {
-        let chose = self.selection.iter().flat_map(|selection| &selection.shots);
+        let chose = self
+            .selection
+            .iter()
+            .flat_map(|selection| selection.shots.iter().chain(selection.more.iter().flatten()));
         let heard = self.subtitles.as_ref().map(|subtitles| subtitles.timing);
         match model {
+            CLIP => self
+                .selection
+                .as_ref()
+                .and_then(|selection| selection.info.as_ref())
+                .is_some_and(|info| info.pictures),
             MINILM => chose.into_iter().any(|shot| shot.score.is_some()),
             WHISPER => heard == Some(TimingSource::Whisper),
             _ => false,
@@ -105,4 +138,39 @@ fn clip_uses(materials: &Materials, shots: &[Shot]) -> Vec<ClipUse> {
         start_ms += shot.duration_ms;
     }
     uses
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::VideoInfo;
+
+    use super::*;
+
+    #[test]
+    fn every_video_and_the_cover_are_told_of() {
+        let video = |file: &str| VideoInfo {
+            file: file.to_owned(),
+            url: String::new(),
+            bytes: 1,
+            width: 2,
+            height: 2,
+            fps: 30.0,
+            duration_ms: 1,
+            encoder: String::new(),
+        };
+        let rendered = Rendered {
+            video: video("video.mp4"),
+            more: vec![video("video-2.mp4")],
+            cover: Some("cover.jpg".to_owned()),
+            warnings: vec!["no music".to_owned()],
+        };
+        let made = Made { rendered: Some(rendered), ..Made::default() };
+        assert_eq!(made.files(), ["video.mp4", "video-2.mp4", "cover.jpg"]);
+        let outcome = made.outcome(Vec::new());
+        let files: Vec<&str> = outcome.videos.iter().map(|video| video.file.as_str()).collect();
+        assert_eq!(files, ["video.mp4", "video-2.mp4"]);
+        assert_eq!(outcome.video.as_ref(), outcome.videos.first());
+        assert_eq!(outcome.cover.as_deref(), Some("cover.jpg"));
+        assert_eq!(outcome.warnings, ["no music"]);
+    }
 }

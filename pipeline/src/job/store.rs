@@ -7,7 +7,9 @@
 mod claim;
 mod view;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use protocol::{JobError, JobSpec, JobState};
@@ -23,6 +25,8 @@ use super::{JobFolder, now_us};
 #[derive(Debug)]
 pub struct Store {
     pool: SqlitePool,
+    /// How much of their video running jobs have rendered, 0 to 1. Not worth a write to the disk.
+    rendered: Mutex<HashMap<String, f64>>,
     /// Held, not read: while it is open no other process opens the folder.
     _lock: fs_err::File,
 }
@@ -119,7 +123,7 @@ impl Store {
         };
         let pool = pool.map_err(|error| unusable(&error))?;
         sqlx::migrate!().run(&pool).await.map_err(|error| unusable(&error))?;
-        let store = Self { pool, _lock: lock };
+        let store = Self { pool, rendered: Mutex::default(), _lock: lock };
         store.take_back_orphans(data_dir).await?;
         Ok(store)
     }

@@ -11,6 +11,7 @@ pub mod publish;
 pub mod render;
 pub mod script;
 pub mod selection;
+pub mod social;
 pub mod subtitles;
 pub mod terms;
 

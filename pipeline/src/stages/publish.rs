@@ -1,14 +1,14 @@
 //! `publish`: the artefacts go where their reader looks for them.
 
-use futures::TryStreamExt;
-use futures::stream::FuturesOrdered;
+use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::artefacts::Published;
 use crate::error::StageError;
 use crate::job::{self, JobFolder};
 use crate::parts::Parts;
+use crate::providers::objects::PublishError;
 
-/// Runs the stage: uploads the few `files` of the job `id` at once, or leaves them where this service
+/// Runs the stage: uploads the `files` of the job `id`, `publish.concurrency` at once, or leaves them where this service
 /// gives them out.
 ///
 /// # Errors
@@ -24,14 +24,51 @@ pub async fn run(
         let urls = files.iter().map(|file| job::file_url(id, file)).collect();
         return Ok(Published { urls });
     };
-    let mut uploads = FuturesOrdered::new();
-    for file in files {
-        uploads.push_back(async move { publisher.publish(&folder.file(file), id, file).await });
-    }
-    let urls = uploads.try_collect().await.map_err(|error| StageError {
+    let upload =
+        |file: String| async move { publisher.publish(&folder.file(&file), id, &file).await };
+    let urls = some_at_once(files, parts.settings.publish.concurrency, upload).await;
+    let urls = urls.map_err(|error: PublishError| StageError {
         code: "publish_failed",
         message: error.to_string(),
-        transient: !error.is_refusal(),
+        transient: !error.reason.is_refusal(),
     })?;
     Ok(Published { urls })
+}
+
+/// Does `work` for each file, `n` at once; answers in the order of the files. The first error ends all.
+async fn some_at_once<E, Answer: Future<Output = Result<String, E>>>(
+    files: &[String],
+    n: usize,
+    work: impl Fn(String) -> Answer,
+) -> Result<Vec<String>, E> {
+    stream::iter(files.to_vec()).map(work).buffered(n).try_collect().await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    async fn check(n: usize, expected_most: usize) {
+        let (running, most) = (Cell::new(0), Cell::new(0));
+        let files: Vec<String> = (0..5).map(|file| file.to_string()).collect();
+        let (running, most) = (&running, &most);
+        let answers = some_at_once(&files, n, |file| async move {
+            running.set(running.get() + 1);
+            most.set(most.get().max(running.get()));
+            tokio::task::yield_now().await;
+            running.set(running.get() - 1);
+            Ok::<_, ()>(file)
+        });
+        assert_eq!(answers.await, Ok(files.clone()));
+        assert_eq!(most.get(), expected_most, "{n} at once");
+    }
+
+    #[tokio::test]
+    async fn no_more_uploads_are_under_way_than_are_set() {
+        check(1, 1).await;
+        check(4, 4).await;
+        check(100, 5).await;
+    }
 }

@@ -47,7 +47,13 @@ impl Work for Told {
 }
 
 fn limits(concurrency: usize) -> settings::Jobs {
-    settings::Jobs { concurrency, max_attempts: 3, retry_after_s: 0.01, max_queued: 20 }
+    settings::Jobs {
+        concurrency,
+        max_attempts: 3,
+        retry_after_s: 0.01,
+        max_queued: 20,
+        overlap: true,
+    }
 }
 
 fn spec(subject: &str) -> JobSpec {

@@ -1,5 +1,7 @@
 //! A worker's side: it claims a job, and every write of it after that carries the epoch of the claim.
 
+use std::sync::PoisonError;
+
 use protocol::{JobError, JobSpec, JobState, Outcome, Stage};
 use sqlx::Row;
 
@@ -145,6 +147,12 @@ impl Store {
         Ok(())
     }
 
+    /// Notes how much of its video a job has rendered, 0 to 1.
+    pub fn rendered(&self, claim: &Claim, share: f64) {
+        let mut rendered = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
+        rendered.insert(claim.id.clone(), share);
+    }
+
     /// Ends a job well. False: it is no longer this worker's.
     ///
     /// # Errors
@@ -191,6 +199,7 @@ impl Store {
         .bind(claim.epoch)
         .execute(&self.pool)
         .await?;
+        self.rendered.lock().unwrap_or_else(PoisonError::into_inner).remove(&claim.id);
         Ok(ended.rows_affected() == 1)
     }
 

@@ -113,6 +113,20 @@ async fn progress_is_the_share_of_stages_that_ended() {
 }
 
 #[tokio::test]
+async fn a_render_counts_as_far_as_it_has_come() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let store = Store::open(folder.path()).await.expect("a database");
+    let id = store.submit(&spec("sea", Priority::Normal), 2, 100).await.expect("taken");
+    let claim = claim(&store).await.expect("a job");
+    let progress = async || store.status(&id).await.expect("answer").expect("known").progress;
+    store.stage_started(&claim, Stage::Render).await.expect("written");
+    store.rendered(&claim, 0.5);
+    assert!((progress().await - 0.5 / 8.0).abs() < 1e-9);
+    store.stage_finished(&claim, Stage::Render).await.expect("written");
+    assert!((progress().await - 1.0 / 8.0).abs() < 1e-9, "not counted twice");
+}
+
+#[tokio::test]
 async fn an_attempt_that_was_handed_back_can_be_made_again() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let store = Store::open(folder.path()).await.expect("a database");

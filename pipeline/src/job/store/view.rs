@@ -1,5 +1,7 @@
 //! Reading: what is known of jobs.
 
+use std::sync::PoisonError;
+
 use protocol::{JobSpec, JobState, JobStatus, Stage, StageTime};
 use sqlx::Row;
 
@@ -32,7 +34,7 @@ impl Store {
             priority: spec.priority,
             attempt: row.try_get("attempt")?,
             max_attempts: row.try_get("max_attempts")?,
-            progress: progress(state, &spec, &stages),
+            progress: progress(state, &spec, &stages, self.share_rendered(id)),
             submitted_us: time("submitted_us")?.unwrap_or_default(),
             started_us: time("started_us")?,
             finished_us: time("finished_us")?,
@@ -40,6 +42,11 @@ impl Store {
             error: error.map(|text| document(id, "error", &text)).transpose()?,
             outcome: outcome.map(|text| document(id, "outcome", &text)).transpose()?,
         }))
+    }
+
+    fn share_rendered(&self, id: &str) -> f64 {
+        let rendered = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
+        rendered.get(id).copied().unwrap_or(0.0)
     }
 
     async fn stage_times(&self, id: &str) -> Result<Vec<StageTime>, StoreError> {
@@ -91,8 +98,8 @@ impl Store {
     }
 }
 
-/// Share of the stages that the job is to run that have ended.
-fn progress(state: JobState, spec: &JobSpec, stages: &[StageTime]) -> f64 {
+/// Share of the stages that the job is to run that have ended; `rendered` is the share of the render.
+fn progress(state: JobState, spec: &JobSpec, stages: &[StageTime], rendered: f64) -> f64 {
     if state == JobState::Succeeded {
         return 1.0;
     }
@@ -102,8 +109,10 @@ fn progress(state: JobState, spec: &JobSpec, stages: &[StageTime]) -> f64 {
     let ended = |stage: &&Stage| {
         stages.iter().any(|time| time.stage == **stage && time.finished_us.is_some())
     };
+    let n_ended = to_run.iter().filter(ended).count();
+    let partly = if ended(&&Stage::Render) { 0.0 } else { rendered };
     #[expect(clippy::cast_precision_loss, reason = "there are eight stages")]
-    let share = to_run.iter().filter(ended).count() as f64 / to_run.len() as f64;
+    let share = (n_ended as f64 + partly) / to_run.len() as f64;
     share
 }
 

@@ -1,0 +1,139 @@
+use std::path::Path;
+
+use fetch::{Digest, Hasher};
+use futures::TryStreamExt;
+use object_store::path::Path as ObjectPath;
+use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, WriteMultipart};
+use tokio::io::AsyncReadExt;
+
+/// Files up to this size go up in one request, which can say "only if there is none". S3 takes 5 GiB;
+/// this is what is held in memory.
+const WHOLE_BYTES: u64 = 32 << 20;
+/// Parts of a larger file; S3 takes none below 5 MiB but the last.
+const PART_BYTES: usize = 8 << 20;
+/// Parts of one file that are under way at once.
+const PARTS_IN_FLIGHT: usize = 4;
+
+/// Why an upload did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// Another file has that name already: it is not replaced.
+    #[error("expected nothing there or the same file, found another one")]
+    Occupied,
+    /// What is in the store is not what was sent.
+    #[error("expected {expected} bytes in the store, found {found}")]
+    Truncated {
+        /// Size of the file.
+        expected: u64,
+        /// Size of the object.
+        found: u64,
+    },
+    /// The file cannot be read.
+    #[error(transparent)]
+    File(#[from] std::io::Error),
+    /// What the store says.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+impl UploadError {
+    /// Whether the same will be said again.
+    pub fn is_refusal(&self) -> bool {
+        use Error::{NotFound, PermissionDenied, Unauthenticated};
+        match self {
+            Self::Occupied | Self::File(_) => true,
+            Self::Truncated { .. } => false,
+            Self::Store(error) => {
+                matches!(error, NotFound { .. } | PermissionDenied { .. } | Unauthenticated { .. })
+            }
+        }
+    }
+}
+
+/// One file on its way to one place.
+#[derive(Clone, Copy)]
+pub(super) struct Upload<'a> {
+    pub(super) store: &'a dyn ObjectStore,
+    pub(super) file: &'a Path,
+    pub(super) target: &'a ObjectPath,
+}
+
+impl Upload<'_> {
+    /// Puts the file where nothing is, and looks whether it arrived. An attempt before may have brought
+    /// it without hearing so: the same content counts as done.
+    pub(super) async fn run(&self) -> Result<(), UploadError> {
+        let bytes = fs_err::tokio::metadata(self.file).await?.len();
+        let put = if bytes <= WHOLE_BYTES { self.whole().await } else { self.in_parts().await };
+        match put {
+            Err(UploadError::Store(Error::AlreadyExists { .. })) => return self.compare().await,
+            other => other?,
+        }
+        let found = self.store.head(self.target).await?.size;
+        if found == bytes { Ok(()) } else { Err(UploadError::Truncated { expected: bytes, found }) }
+    }
+
+    async fn whole(&self) -> Result<(), UploadError> {
+        let content = fs_err::tokio::read(self.file).await?;
+        let create = PutOptions::from(PutMode::Create);
+        self.store.put_opts(self.target, content.into(), create).await?;
+        Ok(())
+    }
+
+    /// Memory does not grow with the file. No condition can be sent with parts, so it is looked first:
+    /// two attempts of one job never upload at once.
+    async fn in_parts(&self) -> Result<(), UploadError> {
+        match self.store.head(self.target).await {
+            Err(Error::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+            Ok(_) => return self.compare().await,
+        }
+        let mut source = fs_err::tokio::File::open(self.file).await?;
+        let parts = self.store.put_multipart(self.target).await?;
+        let mut sink = WriteMultipart::new_with_chunk_size(parts, PART_BYTES);
+        match send(&mut source, &mut sink).await {
+            Ok(()) => Ok(sink.finish().await.map(drop)?),
+            Err(error) => {
+                // The first error is the one to tell.
+                let _ = sink.abort().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn compare(&self) -> Result<(), UploadError> {
+        let mut hasher = Hasher::default();
+        let mut there = self.store.get(self.target).await?.into_stream();
+        while let Some(chunk) = there.try_next().await? {
+            hasher.update(&chunk);
+        }
+        if hasher.finish() == self.digest().await? { Ok(()) } else { Err(UploadError::Occupied) }
+    }
+
+    async fn digest(&self) -> Result<Digest, UploadError> {
+        let mut hasher = Hasher::default();
+        let mut file = fs_err::tokio::File::open(self.file).await?;
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            let n_bytes = file.read(&mut buffer).await?;
+            if n_bytes == 0 {
+                return Ok(hasher.finish());
+            }
+            hasher.update(&buffer[..n_bytes]);
+        }
+    }
+}
+
+async fn send(
+    source: &mut fs_err::tokio::File,
+    sink: &mut WriteMultipart,
+) -> Result<(), UploadError> {
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let n_bytes = source.read(&mut buffer).await?;
+        if n_bytes == 0 {
+            return Ok(());
+        }
+        sink.wait_for_capacity(PARTS_IN_FLIGHT).await?;
+        sink.write(&buffer[..n_bytes]);
+    }
+}
