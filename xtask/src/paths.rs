@@ -43,6 +43,11 @@ impl Paths {
         self.home.join("media")
     }
 
+    /// A ComfyUI workflow that the fixtures run.
+    pub fn workflow(&self) -> PathBuf {
+        self.root.join("fixtures/workflows/picture.json")
+    }
+
     /// Model weights, one folder a model.
     pub fn models(&self) -> PathBuf {
         self.home.join("models")

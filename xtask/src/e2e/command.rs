@@ -73,6 +73,43 @@ async fn e2e_make_prints_the_status_of_a_job_that_ended() {
 }
 
 #[tokio::test]
+async fn e2e_make_takes_a_job_field_by_field() {
+    let data = tempfile::tempdir().expect("temporary folder");
+    let paths = Paths::from_env().expect("a checkout");
+    let make = async |flags: &[&str]| {
+        let mut command = Command::new(paths.binary("debug", "pipeline"));
+        command.arg("make").arg("--set").arg(format!("data_dir={}", data.path().display()));
+        // Standard input is open and empty: nobody waits for it.
+        command.args(flags).stdin(Stdio::piped()).kill_on_drop(true);
+        command.output().await.expect("the pipeline is built by `cargo xtask test`")
+    };
+    let said = ["--video-script", "A quiet cup of coffee.", "--stop-at", "subtitle"];
+    let output = make(&[&said[..], &["--video-language=en", "--voice-rate", "1.5"]].concat()).await;
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{log}");
+    let status: JobStatus = serde_json::from_slice(&output.stdout).expect("one document");
+    let outcome = status.outcome.expect("an outcome");
+    assert_eq!(outcome.narration.expect("spoken").engine, "espeak:en-us");
+    assert!(outcome.video.is_none(), "it stopped at the subtitles");
+
+    let output = make(&["--video-subject=sea", "--video-aspect=4:3", "--n-threads=0"]).await;
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{log}");
+    assert!(log.contains("video_aspect: expected one of `9:16`, `16:9`, `1:1`, found"), "{log}");
+    assert!(log.contains("n_threads: expected 1 to 64, found 0"), "{log}");
+
+    for (wrong, named) in [
+        ("--voice-name=espeak:xx-klingon", "voice_name: expected a voice of espeak-ng"),
+        ("--video-language=tlh", "video_language: expected a language with a voice"),
+    ] {
+        let output = make(&["--video-subject=sea", "--stop-at=script", wrong]).await;
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{log}");
+        assert!(log.contains(named), "{log}");
+    }
+}
+
+#[tokio::test]
 async fn e2e_make_that_is_interrupted_leaves_nothing_unfinished() {
     let data = tempfile::tempdir().expect("temporary folder");
     // Waits for a provider that is away, again and again.

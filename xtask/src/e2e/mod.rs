@@ -8,10 +8,13 @@ mod command;
 mod faults;
 mod image;
 mod load;
+mod materials;
 mod music;
 mod publish;
 mod restart;
+mod reuse;
 mod settings;
+mod words;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -173,6 +176,7 @@ fn short(changes: &Value) -> Value {
         "video_size": "180x320",
         "video_clip_duration": 2,
         "bgm_type": "none",
+        "video_concat_mode": "semantic",
     });
     if let (Value::Object(job), Value::Object(changes)) = (&mut job, changes) {
         job.extend(changes.clone());

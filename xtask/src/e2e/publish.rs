@@ -30,7 +30,8 @@ async fn e2e_a_video_is_published_to_an_s3_like_store() {
     assert_eq!(status.state, JobState::Succeeded, "{:?}", status.error);
     let published = status.outcome.expect("an outcome").published;
     let base = format!("s3://reelbench/videos/{}", status.id);
-    assert_eq!(published, [format!("{base}/video.mp4"), format!("{base}/subtitles.srt")]);
+    let files = ["video.mp4", "cover.jpg", "subtitles.srt", "subtitles.vtt", "subtitles.ass"];
+    assert_eq!(published, files.map(|file| format!("{base}/{file}")));
     assert_eq!(left, [""; 0]);
 }
 

@@ -1,6 +1,6 @@
 //! Settings of the pipeline whose effect is seen from outside.
 
-use protocol::{JobState, JobStatus, Stage, TimingSource, Weights};
+use protocol::{ConcatMode, JobState, JobStatus, Stage, TimingSource, Weights};
 use serde_json::{Value, json};
 
 use super::{World, short};
@@ -29,8 +29,15 @@ async fn e2e_fixture_weights_time_no_subtitle_unless_asked_to() {
     let models = by_default.outcome.expect("an outcome").models;
     assert_eq!(models, [], "no model had a part in it");
 
+    // What they hear is noise: none of it is the text.
+    let trust = ["models.trust_fixture_weights=true", "models.threads=1"];
+    let noise = run("", &trust, &spoken()).await;
+    assert_eq!(timing(&noise), TimingSource::Proportional);
+    let notes = noise.outcome.and_then(|outcome| outcome.subtitles).expect("subtitles").notes;
+    assert!(notes.iter().any(|note| note.starts_with("Whisper heard 0 %")), "{notes:?}");
+
     let trusted =
-        run("", &["models.trust_fixture_weights=true", "models.threads=1"], &spoken()).await;
+        run("", &[&trust[..], &["subtitles.min_heard_share=0"]].concat(), &spoken()).await;
     assert_eq!(timing(&trusted), TimingSource::Whisper);
     let models = trusted.outcome.expect("an outcome").models;
     let named: Vec<_> = models.iter().map(|model| (model.name.as_str(), model.weights)).collect();
@@ -41,14 +48,21 @@ async fn e2e_fixture_weights_time_no_subtitle_unless_asked_to() {
 async fn e2e_real_minilm_chooses_and_without_models_terms_do() {
     let job = json!({"stop_at": "selection"});
     let chosen = run("", &[], &job).await.outcome.expect("an outcome");
-    assert!(chosen.clips.iter().all(|clip| clip.score.is_some()), "{:?}", chosen.clips);
+    // One below `similarity.min_score` fills a slot without one.
+    assert!(chosen.clips.iter().any(|clip| clip.score.is_some()), "{:?}", chosen.clips);
     let named: Vec<_> =
         chosen.models.iter().map(|model| (model.name.as_str(), model.weights)).collect();
     assert_eq!(named, [("minilm", Weights::Real)]);
+    let how = chosen.selection.expect("clips were chosen");
+    assert_eq!((how.mode, how.warning), (ConcatMode::Semantic, None));
 
     let without = run("", &["models.dir='/nowhere'"], &job).await.outcome.expect("an outcome");
     assert!(without.clips.iter().all(|clip| clip.score.is_none()), "{:?}", without.clips);
     assert_eq!(without.models, []);
+    let how = without.selection.expect("clips were chosen");
+    assert_eq!(how.mode, ConcatMode::Sequential);
+    let warning = how.warning.expect("not what was asked for");
+    assert!(warning.starts_with("no trained minilm weights"), "{warning}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

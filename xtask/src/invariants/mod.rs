@@ -170,8 +170,10 @@ fn reconcile(counts: &[(String, u64)]) -> Result<(), String> {
 fn there(outcome: &Outcome, fetched: &[String]) -> Result<(), String> {
     let video = outcome.video.iter().map(|video| &video.file);
     let narration = outcome.narration.iter().map(|narration| &narration.file);
-    let subtitles = outcome.subtitles.iter().flat_map(|written| [&written.srt, &written.ass]);
-    let named = video.chain(narration).chain(subtitles);
+    let subtitles =
+        outcome.subtitles.iter().flat_map(|written| [&written.srt, &written.vtt, &written.ass]);
+    let videos = outcome.videos.iter().map(|video| &video.file).chain(&outcome.cover);
+    let named = video.chain(videos).chain(narration).chain(subtitles);
     let missing: Vec<&str> =
         named.filter(|name| !fetched.contains(name)).map(String::as_str).collect();
     if missing.is_empty() { Ok(()) } else { Err(format!("missing: {}", missing.join(", "))) }

@@ -102,10 +102,13 @@ fn named() -> Outcome {
     };
     let subtitles = protocol::SubtitleInfo {
         srt: "subtitles.srt".to_owned(),
+        vtt: "subtitles.vtt".to_owned(),
         ass: "subtitles.ass".to_owned(),
         cues: 1,
         timing: protocol::TimingSource::Engine,
         font: String::new(),
+        font_stands_in_for: None,
+        notes: Vec::new(),
     };
     Outcome {
         script: Some("Hi.".to_owned()),
@@ -123,10 +126,10 @@ fn narration(duration_ms: u64) -> NarrationInfo {
 #[test]
 fn what_the_outcome_names_is_there_and_can_be_read() {
     let missing = evidence(named());
-    let all = "missing: video.mp4, narration.wav, subtitles.srt, subtitles.ass";
+    let all = "missing: video.mp4, narration.wav, subtitles.srt, subtitles.vtt, subtitles.ass";
     check_findings(&missing, &[("what the outcome names is there", all)]);
 
-    let files = ["video.mp4", "narration.wav", "subtitles.srt", "subtitles.ass"];
+    let files = ["video.mp4", "narration.wav", "subtitles.srt", "subtitles.vtt", "subtitles.ass"];
     let mut broken = evidence(named());
     broken.fetched = files.map(str::to_owned).to_vec();
     broken.footage = Some(Err("it has no picture".to_owned()));

@@ -22,6 +22,12 @@ pub struct Addresses {
     pub pexels: String,
     /// Pixabay's API.
     pub pixabay: String,
+    /// Coverr's API.
+    pub coverr: String,
+    /// A ComfyUI server.
+    pub comfyui: String,
+    /// Replicate's API.
+    pub replicate: String,
     /// An S3-like store.
     #[cfg_attr(not(test), expect(dead_code, reason = "only the end-to-end tests publish there"))]
     pub s3: String,
@@ -128,6 +134,26 @@ impl Fixtures {
         });
         // Last: the pipeline takes the model for complete when it finds this.
         fs_err::write(description, described.to_string())?;
+        Ok(())
+    }
+
+    /// Makes the CLIP model of seeded random weights, where there is no CLIP.
+    ///
+    /// # Errors
+    ///
+    /// The program failed; the error has its last lines.
+    pub async fn make_clip_model(
+        &self,
+        cx: &Context<'_>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let folder = cx.paths.models().join("clip");
+        if folder.join("model.json").is_file() {
+            return Ok(());
+        }
+        let mut command = Command::new(&self.binary);
+        command.arg("clip-model").arg("--out").arg(&folder);
+        self.work(cx, command, "making a CLIP model of random weights", stop).await?;
         Ok(())
     }
 

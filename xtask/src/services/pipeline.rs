@@ -64,7 +64,13 @@ impl Pipeline {
         for setting in settings(paths, args) {
             command.arg("--set").arg(setting);
         }
-        for name in ["OPENAI_API_KEY", "PEXELS_API_KEY", "PIXABAY_API_KEY"] {
+        for name in [
+            "OPENAI_API_KEY",
+            "PEXELS_API_KEY",
+            "PIXABAY_API_KEY",
+            "COVERR_API_KEY",
+            "REPLICATE_API_TOKEN",
+        ] {
             command.env(name, PROVIDER_KEY);
         }
         // Its providers are on this machine: no proxy leads to them.
@@ -94,6 +100,12 @@ fn settings(paths: &Paths, args: &PipelineArgs<'_>) -> Vec<String> {
             providers.pixabay
         ),
     ];
+    let coverr = &providers.coverr;
+    settings.push(format!("stock.coverr={{base_url='{coverr}', api_key_env='COVERR_API_KEY'}}"));
+    settings.push(format!("comfyui.base_url='{}'", providers.comfyui));
+    settings.push(format!("comfyui.workflow={}", quoted(&paths.workflow())));
+    settings.push(format!("replicate.base_url='{}'", providers.replicate));
+    settings.push("replicate.model='fixtures/picture'".to_owned());
     settings.extend(args.set.iter().cloned());
     settings
 }

@@ -26,6 +26,7 @@ video_script = "A quiet cup of coffee."
 video_terms = ["coffee"]
 video_language = "en"
 video_size = "180x320"
+video_concat_mode = "semantic"
 voice_name = "espeak:en-us"
 bgm_type = "none"
 "#;

@@ -29,14 +29,18 @@ const POLL: Duration = Duration::from_millis(100);
 /// Jobs that a service of the user's own is sent without being asked twice: each may cost money.
 const GUARD: u32 = 10;
 
+/// Every job of a load test asks for the same: with these it is made as if it were the first to ask.
+const COLD: [&str; 2] = ["cache.stages=false", "llm.cache=false"];
+
 /// Drive many jobs at once and report the times.
 ///
 /// Starts the fixture servers and the pipeline as processes (or takes a service of yours with --url),
 /// keeps --concurrency jobs in flight until --jobs have ended, and keeps every instant of every job:
 /// planned, sent, accepted, started, each stage, finished. Writes report.md with pictures, run.json,
-/// samples.jsonl and an HDR log. A percentile that the jobs do not carry is printed as a bound, with how
+/// samples.jsonl and an HDR log. Each job is spoken and written anew, as jobs that differ would be; with
+/// `--set cache.stages=true --set llm.cache=true` they take it from one another. A percentile that the jobs do not carry is printed as a bound, with how
 /// many jobs would carry it. Ctrl-C still writes the report, marked as cut short.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = "Prints the verdict, the percentiles with their 95 % intervals, and where the report is.
 
@@ -156,12 +160,19 @@ pub async fn test(
     Ok(Tested::new(&run, folder.path(), report))
 }
 
+/// The user's settings over [`COLD`].
+fn cold(flags: &Flags) -> Flags {
+    let set = COLD.map(str::to_owned).into_iter().chain(flags.set.iter().cloned());
+    Flags { set: set.collect(), ..flags.clone() }
+}
+
 /// Against a pipeline that is started for it.
 async fn local(
     args: &Args,
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<(RunFolder, Run)> {
+    let args = &Args { flags: cold(&args.flags), ..args.clone() };
     let scenario = args.scenario.as_deref().unwrap_or("short");
     let prepared = stand::prepare(scenario, &args.flags, cx, stop).await?;
     let scenario = bench::Scenario {

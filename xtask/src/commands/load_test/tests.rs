@@ -35,3 +35,9 @@ fn flags_of_a_pipeline_of_ours_are_refused_with_a_service_of_theirs() {
     remote.flags = Flags { no_build: true, ..Flags::default() };
     check(&remote, "are for a pipeline that is started here");
 }
+
+#[test]
+fn jobs_that_ask_for_the_same_are_made_anew_unless_the_user_says_otherwise() {
+    let flags = Flags { set: vec!["cache.stages=true".to_owned()], ..Flags::default() };
+    assert_eq!(cold(&flags).set, ["cache.stages=false", "llm.cache=false", "cache.stages=true"]);
+}

@@ -23,7 +23,8 @@ use crate::ui::Progress;
 pub use self::tell::{running, tell};
 
 /// Files that a user wants from a job.
-const ARTEFACTS: [&str; 4] = ["video.mp4", "subtitles.srt", "subtitles.ass", "narration.wav"];
+const ARTEFACTS: [&str; 6] =
+    ["video.mp4", "cover.jpg", "subtitles.srt", "subtitles.vtt", "subtitles.ass", "narration.wav"];
 
 /// Render a scenario and check the video.
 ///
@@ -71,6 +72,10 @@ pub struct Report {
     pub video: Option<PathBuf>,
     /// Processing time / length of the video.
     pub real_time_factor: Option<f64>,
+    /// Processing time / the longest chain of stages that wait for one another.
+    pub over_critical_path: Option<f64>,
+    /// Processing time without that of ffmpeg, speech and models, milliseconds.
+    pub overhead_ms: Option<f64>,
     /// Everything that the service says.
     pub status: JobStatus,
     /// Each invariant.
@@ -150,6 +155,8 @@ async fn drive(
         scenario: scenario.name.clone(),
         folder: folder.path().to_owned(),
         real_time_factor: real_time_factor(&status),
+        over_critical_path: over_critical_path(&status),
+        overhead_ms: overhead_ms(&status),
         video: fetched.path("video.mp4"),
         findings,
         status,
@@ -203,7 +210,9 @@ pub async fn fetch(
 ) -> anyhow::Result<Fetched> {
     let job = NativeClient::job(&status.id);
     let mut names = Vec::new();
-    for name in ARTEFACTS {
+    let videos = status.outcome.iter().flat_map(|outcome| &outcome.videos);
+    let further = videos.skip(1).map(|video| video.file.as_str());
+    for name in ARTEFACTS.into_iter().chain(further) {
         if client.download(&job, name, &folder.join(name)).await? {
             names.push(name.to_owned());
         }
@@ -226,10 +235,22 @@ async fn record(scenario: &Scenario, args: &Args, cx: &Context<'_>) -> anyhow::R
     Ok(record)
 }
 
+fn took_us(status: &JobStatus) -> Option<u64> {
+    status.finished_us?.checked_sub(status.started_us?)
+}
+
+fn over_critical_path(status: &JobStatus) -> Option<f64> {
+    Some(took_us(status)? as f64 / status.critical_path_us()? as f64)
+}
+
+fn overhead_ms(status: &JobStatus) -> Option<f64> {
+    let elsewhere_us = status.outcome.as_ref()?.elsewhere_us;
+    Some(took_us(status)?.saturating_sub(elsewhere_us) as f64 / 1000.0)
+}
+
 fn real_time_factor(status: &JobStatus) -> Option<f64> {
     let video = status.outcome.as_ref()?.video.as_ref()?;
-    let took_us = status.finished_us?.checked_sub(status.started_us?)?;
-    Some(took_us as f64 / 1000.0 / video.duration_ms as f64)
+    Some(took_us(status)? as f64 / 1000.0 / video.duration_ms as f64)
 }
 
 #[cfg(test)]

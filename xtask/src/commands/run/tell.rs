@@ -34,6 +34,7 @@ fn summary(path: &str, outcome: &Outcome, report: &Report) -> String {
         "video       {path}\n\
          length      {:.2} s, {}x{}, {} frames/s, {:.1} MB, {}\n\
          real time   factor {factor:.2} (processing time / length)\n\
+         own time    {:.0} ms besides ffmpeg, speech and models; {:.2} of the critical path\n\
          clips       {} shown of {} there, {} refused\n\
          subtitles   {} cues, times from the {}, font {}\n\
          models      {}",
@@ -43,6 +44,8 @@ fn summary(path: &str, outcome: &Outcome, report: &Report) -> String {
         video.fps,
         video.bytes as f64 / 1e6,
         video.encoder,
+        report.overhead_ms.unwrap_or_default(),
+        report.over_critical_path.unwrap_or_default(),
         outcome.clips.len(),
         outcome.clips_available,
         outcome.rejected.len(),

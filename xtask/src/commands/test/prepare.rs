@@ -18,6 +18,7 @@ pub async fn prepare(cx: &Context<'_>, stop: &CancellationToken) -> Result<()> {
     let fixtures = Fixtures::new(cx.paths.binary("debug", "fixtures"));
     fixtures.make_media(cx, stop).await?;
     fixtures.make_whisper_model(cx, stop).await?;
+    fixtures.make_clip_model(cx, stop).await?;
     fetch_models::ensure(cx, stop).await
 }
 
