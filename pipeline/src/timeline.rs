@@ -1,6 +1,7 @@
 //! Words on a time line: some instants are known, the others are told from the lengths of the words.
 
-use unicode_linebreak::linebreaks;
+use icu_segmenter::LineSegmenter;
+use icu_segmenter::options::LineBreakOptions;
 use unicode_width::UnicodeWidthChar;
 
 use crate::artefacts::TimedWord;
@@ -133,7 +134,8 @@ const DIGIT: u64 = 4;
 const SYLLABLE: u64 = 3;
 
 /// The tokens of a text, which are timed and shown one by one: what stands between white space, and
-/// within that each Chinese or Japanese letter, with the marks that must stay on its line.
+/// within that each Chinese or Japanese letter, with the marks that must stay on its line, and each word
+/// of Thai, Lao, Khmer and Burmese, which is found by a dictionary.
 pub fn tokens(text: &str) -> impl Iterator<Item = &str> {
     text.split_whitespace().flat_map(parts)
 }
@@ -144,7 +146,7 @@ fn parts(word: &str) -> Vec<&str> {
     }
     let mut parts = Vec::new();
     let mut from = 0;
-    for (until, _) in linebreaks(word) {
+    for until in line_breaks(word) {
         let behind = word[until..].chars().next();
         let before = word[from..until].contains(is_unspaced);
         if before || behind.is_none_or(is_unspaced) {
@@ -155,9 +157,22 @@ fn parts(word: &str) -> Vec<&str> {
     parts
 }
 
+/// Where a line may end within the text, and its end (Unicode Standard Annex 14).
+pub(crate) fn line_breaks(text: &str) -> Vec<usize> {
+    let segmenter = LineSegmenter::new_auto(LineBreakOptions::default());
+    // The first one is the beginning of the text.
+    segmenter.segment_str(text).skip(1).collect()
+}
+
 /// Whether the letter is of a script without spaces. Korean has spaces.
 fn is_unspaced(c: char) -> bool {
-    c.width() == Some(2) && c.is_alphanumeric() && !is_hangul(c)
+    (c.width() == Some(2) && c.is_alphanumeric() && !is_hangul(c)) || is_south_east_asian(c)
+}
+
+/// Thai, Lao, Burmese and Khmer.
+fn is_south_east_asian(c: char) -> bool {
+    c.is_alphanumeric()
+        && matches!(c, '\u{0E00}'..='\u{0EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}')
 }
 
 fn is_hangul(c: char) -> bool {
@@ -260,6 +275,8 @@ pub(crate) mod tests {
         check_tokens("用iPhone-12拍 well-known", &["用", "iPhone-12", "拍", "well-known"]);
         check_tokens("ちょっと、きって", &["ちょっ", "と、", "きっ", "て"]);
         check_tokens("바다는 넓다.", &["바다는", "넓다."]);
+        check_tokens("ทะเลเก็บความลับ (ใคร)", &["ทะเล", "เก็บ", "ความ", "ลับ", "(ใคร)"]);
+        check_tokens("ភាសាខ្មែរគឺ", &["ភាសាខ្មែរ", "គឺ"]);
     }
 
     #[test]
@@ -272,7 +289,7 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn tokens_hold_all_of_the_text(text in "[a-z 0-9,.。，「」（）世界のっー가나\\PC]{0,60}") {
+        fn tokens_hold_all_of_the_text(text in "[a-z 0-9,.。，「」（）世界のっー가나ทะเล็ก\\PC]{0,60}") {
             let letters = |text: &str| text.split_whitespace().collect::<String>();
             let tokens: Vec<&str> = tokens(&text).collect();
             prop_assert!(tokens.iter().all(|token| !token.is_empty()));

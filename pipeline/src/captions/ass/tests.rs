@@ -37,7 +37,7 @@ fn a_file_has_one_style_and_sizes_in_the_pictures_pixels() {
     insta::assert_snapshot!(file(&cues, &[], &style(), HALF));
 }
 
-/// Every option at once; each has a test of pixels in `tests/captions_ffmpeg.rs`.
+/// Every option at once; each has a test of pixels in `tests/captions_ffmpeg/looks.rs`.
 #[test]
 fn a_styled_file_has_a_backdrop_and_changes_of_size_and_colour() {
     let blue = Colour { red: 16, green: 32, blue: 200 };

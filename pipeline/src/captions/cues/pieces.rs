@@ -1,6 +1,5 @@
 //! What a line can be broken into, and how good each place for a break is.
 
-use unicode_linebreak::linebreaks;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthChar;
 
@@ -94,7 +93,7 @@ fn parts<'a>(word: &'a str, layout: &Layout) -> Vec<&'a str> {
             continue;
         }
         let mut from = 0;
-        for (until, _) in linebreaks(token) {
+        for until in timeline::line_breaks(token) {
             fitting(&token[from..until], layout, &mut parts);
             from = until;
         }
