@@ -5,6 +5,7 @@
 //!   stages/<stage>.json   the result of a stage, written when it has ended (`crate::artefacts`)
 //!   stages/social.json    posts for social platforms, written beside the stages
 //!   narration.wav  subtitles.srt  subtitles.vtt  subtitles.ass  video.mp4  cover.jpg
+//!   pieces/*.mp4          parts of a video, for the next attempt; gone when there is none
 //!   *.part.*  .*          not finished yet; gone after every ending
 //! ```
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::inputs::Key;
 use crate::artefacts::Artefact;
+use crate::media::PIECES;
 
 /// What is in `stages/<stage>.json`.
 #[derive(Deserialize, Serialize)]
@@ -56,13 +58,25 @@ impl JobFolder {
         self.root.join(name)
     }
 
+    /// Removes the parts of videos of the job `id`, which an attempt keeps for the next one.
+    ///
+    /// # Errors
+    ///
+    /// The file system's, naming the path.
+    pub fn remove_pieces(data_dir: &Path, id: &str) -> io::Result<()> {
+        remove_if_there(fs_err::remove_dir_all(data_dir.join("jobs").join(id).join(PIECES)))
+    }
+
     /// Removes what must not outlive an attempt.
     ///
     /// # Errors
     ///
     /// The file system's, naming the path.
     pub fn clean(&self) -> io::Result<()> {
-        for folder in [self.root.clone(), self.root.join("stages")] {
+        for folder in [self.root.clone(), self.root.join("stages"), self.root.join(PIECES)] {
+            if !folder.is_dir() {
+                continue; // there are pieces in one mode only
+            }
             for entry in fs_err::read_dir(folder)? {
                 let path = entry?.path();
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -153,7 +167,10 @@ mod tests {
         let folder = JobFolder::open(data.path(), "a").expect("made");
         let script = Script { text: "Biển đêm.".to_owned() };
         folder.write_result(Stage::Script, &key("sea"), &script).expect("written");
-        for name in [".narration-1.wav", "video.part.mp4", "stages/.tmpAbc", "video.mp4"] {
+        fs_err::create_dir(folder.file("pieces")).expect("made");
+        let unfinished =
+            [".narration-1.wav", "video.part.mp4", "stages/.tmpAbc", "pieces/1.mp4.part.mp4"];
+        for name in unfinished.into_iter().chain(["video.mp4", "pieces/1.mp4"]) {
             fs_err::write(folder.file(name), "x").expect("written");
         }
         fs_err::write(folder.file("stages/terms.json"), "{\"terms\": [").expect("written");
@@ -167,8 +184,12 @@ mod tests {
             "half a result is none"
         );
         let left = |name| folder.file(name).exists();
-        assert!(!left(".narration-1.wav") && !left("video.part.mp4") && !left("stages/.tmpAbc"));
-        assert!(left("video.mp4"));
+        assert_eq!(unfinished.map(left), [false; 4]);
+        assert!(left("video.mp4") && left("pieces/1.mp4"));
+        for _ in 0..2 {
+            JobFolder::remove_pieces(data.path(), "a").expect("gone, or never there");
+            assert!(!left("pieces") && left("video.mp4"));
+        }
     }
 
     #[test]

@@ -47,6 +47,12 @@ impl Work for Graph {
             outcome.map(|outcome| Outcome { elsewhere_us, ..outcome })
         })
     }
+
+    fn ended(&self, id: &str) {
+        if let Err(error) = JobFolder::remove_pieces(&self.parts.settings.data_dir, id) {
+            tracing::warn!(job = id, %error, "pieces of a video are left");
+        }
+    }
 }
 
 async fn run(parts: &Arc<Parts>, store: &Store, claim: &Claim) -> Result<Outcome, Failure> {

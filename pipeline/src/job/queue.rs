@@ -26,6 +26,9 @@ const DATABASE_PAUSE: Duration = Duration::from_secs(1);
 pub trait Work: Send + Sync + 'static {
     /// Does one attempt. Dropping the future stops it and leaves no process and no temporary file.
     fn run(&self, claim: Claim) -> BoxFuture<'static, Result<Outcome, Failure>>;
+
+    /// The job `id` has ended for good: what was kept for another attempt may go.
+    fn ended(&self, id: &str);
 }
 
 /// Why an attempt failed, and where.
@@ -92,7 +95,7 @@ impl Queue {
     pub async fn cancel(&self, id: &str) -> Result<CancelAnswer, StoreError> {
         let answer = self.shared.store.cancel(id).await?;
         match answer {
-            CancelAnswer::Cancelled => self.shared.count_end(JobState::Cancelled),
+            CancelAnswer::Cancelled => self.shared.ended(id, JobState::Cancelled),
             CancelAnswer::Requested => {
                 if let Some(token) = self.shared.running().get(id) {
                     token.cancel();
@@ -236,12 +239,13 @@ impl Shared {
             }
         };
         if ended {
-            self.count_end(state);
+            self.ended(&claim.id, state);
         }
         Ok(())
     }
 
-    fn count_end(&self, state: JobState) {
+    fn ended(&self, id: &str, state: JobState) {
+        self.work.ended(id);
         metrics::counter!("reelbench_jobs_total", "outcome" => state.as_str()).increment(1);
         self.ends.send_replace(());
     }

@@ -136,9 +136,15 @@ impl Choice {
         if self.is_given_up.load(Ordering::Relaxed) { Encoder::X264 } else { self.found }
     }
 
-    /// A video was asked of the current encoder, and `used` has made it.
-    pub fn has_made(&self, used: Encoder) {
-        if used == Encoder::X264 && self.current() != Encoder::X264 {
+    /// A video was asked of the current encoder, and `used` has made it. An encoder that still `works`
+    /// was busy: a card takes a few videos at once, and refuses the next one.
+    pub async fn has_made(&self, used: Encoder, works: impl AsyncFnOnce(Encoder) -> bool) {
+        if used != Encoder::X264 || self.current() == Encoder::X264 {
+            return;
+        }
+        if works(self.found).await {
+            tracing::warn!(encoder = %self.found, "was busy: libx264 did its work");
+        } else {
             tracing::warn!(encoder = %self.found, "given up: libx264 did what it could not");
             self.is_given_up.store(true, Ordering::Relaxed);
         }
@@ -196,13 +202,18 @@ mod tests {
         );
     }
 
-    #[test]
-    fn an_encoder_is_given_up_once_libx264_has_done_its_work() {
+    #[tokio::test]
+    async fn an_encoder_is_given_up_once_libx264_has_done_its_work_and_it_fails_again() {
         let choice = Choice::new(Encoder::Nvenc);
-        choice.has_made(Encoder::Nvenc);
-        assert_eq!(choice.current(), Encoder::Nvenc);
-        choice.has_made(Encoder::X264);
-        assert_eq!(choice.current(), Encoder::X264);
+        for (used, still_works, expected) in [
+            (Encoder::Nvenc, false, Encoder::Nvenc), // nobody asks
+            (Encoder::X264, true, Encoder::Nvenc),
+            (Encoder::X264, false, Encoder::X264),
+            (Encoder::X264, true, Encoder::X264), // for good
+        ] {
+            choice.has_made(used, async |_| still_works).await;
+            assert_eq!(choice.current(), expected, "{used} {still_works}");
+        }
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! Videos that are made of a file for each shot.
 
 use std::fmt::Write as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -11,13 +12,13 @@ use tempfile::TempPath;
 
 use super::graph::{self, Targets};
 use super::render::{ffmpeg, frames_done, time_limit, with_suffix};
-use super::signature::signature;
-use super::{MediaError, RenderPlan};
+use super::signature::{Signature, signature};
+use super::{Cut, MediaError, RenderPlan};
 use crate::process;
 
 /// Where finished pieces are, in the folder of the job. What an attempt that failed has left there is
 /// not made again.
-const PIECES: &str = "pieces";
+pub const PIECES: &str = "pieces";
 
 /// Makes the picture of pieces that are encoded side by side, and joins them as they are. What a piece
 /// is made of is in its name: one that is there already is not made again.
@@ -35,16 +36,17 @@ pub(super) async fn concat_copy(
     };
     fs_err::tokio::create_dir_all(folder.join(PIECES)).await?;
     let name = |number| piece_name(plan, number, &subtitles);
-    let paths: Vec<PathBuf> = (0..plan.cuts().len()).map(name).collect();
+    let paths = (0..plan.cuts().len()).map(name).collect::<Result<Vec<PathBuf>, _>>()?;
     encode(plan, folder, &paths, targets.cover, on_done, 1.0).await?;
 
-    let first = signature(&folder.join(&paths[0])).await?;
-    for path in &paths[1..] {
-        let other = signature(&folder.join(path)).await?;
-        if let Some(difference) = first.difference(&other) {
-            remove_pieces(folder).await?;
-            return Ok(Some(format!("its pieces differ: {difference}")));
-        }
+    // Each is a process: they are read side by side.
+    let read = |path| async move { signature(&folder.join(path)).await }.boxed();
+    let read: Vec<BoxFuture<'_, _>> = paths.iter().map(read).collect();
+    let signatures: Vec<Signature> =
+        futures::stream::iter(read).buffered(plan.concurrency.max(1)).try_collect().await?;
+    if let Some(difference) = signatures.iter().find_map(|other| signatures[0].difference(other)) {
+        remove_pieces(folder).await?;
+        return Ok(Some(format!("its pieces differ: {difference}")));
     }
     let list = write_list(plan, folder, &paths).await?;
     let command = ffmpeg(graph::join_arguments(plan, &list.0, targets.video), folder);
@@ -99,7 +101,15 @@ async fn encode(
     share: f64,
 ) -> Result<(), MediaError> {
     let total = plan.total_frames() as f64;
-    let done = Mutex::new((vec![0; paths.len()], on_done));
+    // The cover comes from the first shot, so that is made again where it has gone.
+    let is_there: Vec<bool> = paths
+        .iter()
+        .enumerate()
+        .map(|(number, path)| !(number == 0 && cover.is_some()) && folder.join(path).is_file())
+        .collect();
+    let frames_there = |(cut, &there): (&Cut, &bool)| if there { cut.frames } else { 0 };
+    let counts: Vec<u64> = plan.cuts().iter().zip(&is_there).map(frames_there).collect();
+    let done = Mutex::new((counts, on_done));
     let on_frames = |number: usize, frames: u64| {
         let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
         let (counts, on_done) = &mut *done;
@@ -108,9 +118,8 @@ async fn encode(
     };
     let mut pieces: Vec<BoxFuture<'_, Result<(), MediaError>>> = Vec::new();
     for (number, path) in paths.iter().enumerate() {
-        let cover = cover.filter(|_| number == 0);
-        // The cover comes from the first shot, so that is made again where it has gone.
-        if cover.is_some() || !folder.join(path).is_file() {
+        if !is_there[number] {
+            let cover = cover.filter(|_| number == 0);
             let on_frames = &on_frames;
             let on_frames = move |frames| on_frames(number, frames);
             pieces.push(encode_one(plan, folder, number, path, cover, on_frames).boxed());
@@ -144,9 +153,9 @@ async fn encode_one(
     Ok(())
 }
 
-/// A name that follows from everything that a piece is made of: clips are named by their content, so
-/// what ffmpeg is told is all of it, besides the subtitles.
-fn piece_name(plan: &RenderPlan, number: usize, subtitles: &[u8]) -> PathBuf {
+/// A name that follows from everything that a piece is made of: what ffmpeg is told, the subtitles, and
+/// the size and the last change of its clips, which a user may replace between two attempts.
+fn piece_name(plan: &RenderPlan, number: usize, subtitles: &[u8]) -> io::Result<PathBuf> {
     let targets = Targets { video: Path::new(""), cover: None };
     let mut content = Vec::new();
     for argument in graph::piece_arguments(plan, number, targets) {
@@ -154,7 +163,14 @@ fn piece_name(plan: &RenderPlan, number: usize, subtitles: &[u8]) -> PathBuf {
         content.push(0);
     }
     content.extend(subtitles);
-    Path::new(PIECES).join(format!("{}.mp4", Digest::of(&content)))
+    let cuts = plan.cuts();
+    for cut in &cuts[number.saturating_sub(1)..=number] {
+        // One that is gone has no piece yet, and ffmpeg says so.
+        if let Ok(file) = fs_err::metadata(&plan.shots[cut.shot].path) {
+            content.extend(format!("{} {:?}\0", file.len(), file.modified()?).bytes());
+        }
+    }
+    Ok(Path::new(PIECES).join(format!("{}.mp4", Digest::of(&content))))
 }
 
 /// A list for ffmpeg's concat demuxer, gone when it is dropped.

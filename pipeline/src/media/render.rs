@@ -38,7 +38,8 @@ pub async fn render(
     mut on_progress: impl FnMut(f64) + Send,
 ) -> Result<Render, MediaError> {
     plan.check()?;
-    let error = match attempt(plan, folder, &mut on_progress).await {
+    let mut on_done = monotonic(&mut on_progress);
+    let error = match attempt(plan, folder, &mut on_done).await {
         Ok(render) => return Ok(render),
         Err(error) => error,
     };
@@ -57,13 +58,13 @@ pub async fn render(
     tracing::warn!(encoder = %plan.encoding.encoder, %error, "encoder failed, libx264 takes over");
     let mut plan = plan.clone();
     plan.encoding.encoder = Encoder::X264;
-    attempt(&plan, folder, &mut on_progress).await
+    attempt(&plan, folder, &mut on_done).await
 }
 
 async fn attempt(
     plan: &RenderPlan,
     folder: &Path,
-    on_progress: &mut (impl FnMut(f64) + Send),
+    on_done: &mut (impl FnMut(f64) + Send),
 ) -> Result<Render, MediaError> {
     let part = with_suffix(&plan.output, ".part.mp4");
     let cover_part = plan.cover.as_ref().map(|cover| with_suffix(cover, ".part.jpg"));
@@ -73,16 +74,15 @@ async fn attempt(
     let unfinished_cover =
         cover_part.as_ref().map(|cover| TempPath::try_from_path(folder.join(cover))).transpose()?;
     let mut warnings = Vec::new();
-    let mut on_done = monotonic(on_progress);
     match plan.mode {
-        Mode::SinglePass => single_pass(plan, folder, targets, &mut on_done).await?,
-        Mode::PerClip => pieces::per_clip(plan, folder, targets, &mut on_done).await?,
+        Mode::SinglePass => single_pass(plan, folder, targets, on_done).await?,
+        Mode::PerClip => pieces::per_clip(plan, folder, targets, on_done).await?,
         Mode::ConcatCopy => {
-            let mismatch = pieces::concat_copy(plan, folder, targets, &mut on_done).await?;
+            let mismatch = pieces::concat_copy(plan, folder, targets, on_done).await?;
             if let Some(mismatch) = mismatch {
                 tracing::warn!(mismatch, "pieces cannot be joined as they are");
                 warnings.push(format!("rendered in a single pass: {mismatch}"));
-                single_pass(plan, folder, targets, &mut on_done).await?;
+                single_pass(plan, folder, targets, on_done).await?;
             }
         }
     }
@@ -100,8 +100,8 @@ async fn attempt(
     Ok(Render { media, encoder: plan.encoding.encoder, warnings })
 }
 
-/// What falls back (a second way after the first failed) is not told.
-fn monotonic(on_progress: &mut (impl FnMut(f64) + Send)) -> impl FnMut(f64) + Send {
+/// Never tells less than before: a second way after the first failed begins anew.
+pub(crate) fn monotonic(mut on_progress: impl FnMut(f64) + Send) -> impl FnMut(f64) + Send {
     let mut most = 0.0;
     move |done: f64| {
         if done > most {

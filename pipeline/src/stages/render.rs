@@ -1,5 +1,6 @@
 //! `render`: the shots, the speech, the subtitles and the music become videos.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use protocol::{BgmType, JobSpec, Size, VideoInfo};
@@ -85,11 +86,12 @@ pub async fn run(
         let on_video = |done: f64| on_progress((number as f64 + done) / share);
         let rendered = with_or_without_music(plan, folder.path(), on_video).await;
         let rendered = rendered.map_err(|error| failure(&error))?;
-        parts.encoder.has_made(rendered.encoder);
+        parts.encoder.has_made(rendered.encoder, media::works).await;
         videos.push(info(id, file_name(number), &rendered, folder)?);
         warnings.extend(rendered.warnings);
     }
-    warnings.dedup();
+    let mut told = HashSet::new();
+    warnings.retain(|warning| told.insert(warning.clone()));
     let cover = settings.cover.then(|| COVER.to_owned());
     let video = videos.remove(0);
     Ok(Rendered { video, more: videos, cover, warnings })
@@ -158,7 +160,8 @@ async fn with_or_without_music(
     folder: &Path,
     on_progress: impl Fn(f64) + Sync,
 ) -> Result<Render, MediaError> {
-    let error = match media::render(&plan, folder, &on_progress).await {
+    let mut on_progress = media::monotonic(&on_progress);
+    let error = match media::render(&plan, folder, &mut on_progress).await {
         Ok(render) => return Ok(render),
         Err(error) => error,
     };
@@ -166,7 +169,7 @@ async fn with_or_without_music(
     let Some(music) = music else { return Err(error) };
     tracing::warn!(%error, "rendering without music");
     let name = music.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut render = media::render(&plan, folder, &on_progress).await?;
+    let mut render = media::render(&plan, folder, &mut on_progress).await?;
     render.warnings.push(format!("no music: {name} cannot be used"));
     Ok(render)
 }

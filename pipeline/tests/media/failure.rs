@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use pipeline::media::{Encoder, MediaError, Music, RenderPlan, ShotInput, probe, render};
+use pipeline::media::{Encoder, MediaError, Mode, Music, RenderPlan, ShotInput, probe, render};
 use protocol::Size;
 
 use crate::{clip, ffmpeg, folder, plan, shot, videos};
@@ -96,19 +96,23 @@ async fn libx264_takes_over_where_a_hardware_encoder_fails() {
 }
 
 /// Checks that a render of `n_shots` is gone without a trace when it is dropped half way.
-async fn check_dropped(n_shots: usize, is_relayed: bool) {
+async fn check_dropped(mode: Mode, n_shots: usize, is_relayed: bool) {
     let folder = folder();
     let at = folder.path();
     let path = clip(at, "clip.mp4", "testsrc2=s=640x360:r=30", 2.0, "");
     let shots: Vec<ShotInput> = vec![shot(&path, 0, 40_000 / n_shots as u64).await; n_shots];
     let mut plan = plan(at, 40_000, shots);
     plan.size = Size { width: 1080, height: 1920 };
+    (plan.mode, plan.concurrency) = (mode, 2);
     assert_eq!(plan.is_relayed(), is_relayed);
 
     let seen = AtomicBool::new(false);
-    let part = |name: &String| name == "video.mp4.part.mp4";
+    let part = |name: &String| name.contains(".part.");
     let begun = async {
-        while !(seen.load(Ordering::Relaxed) && videos(at).iter().any(part) && is_running_in(at)) {
+        while !(seen.load(Ordering::Relaxed)
+            && unfinished(at).iter().any(part)
+            && n_running_in(at) > 0)
+        {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -116,9 +120,9 @@ async fn check_dropped(n_shots: usize, is_relayed: bool) {
         made = render(&plan, at, |_| seen.store(true, Ordering::Relaxed)) => panic!("40 s were made at once: {made:?}"),
         () = begun => {}
     }
-    assert_eq!(videos(at), Vec::<String>::new());
+    assert_eq!(unfinished(at), Vec::<String>::new());
     for _ in 0..100 {
-        if !is_running_in(at) {
+        if n_running_in(at) == 0 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -128,14 +132,23 @@ async fn check_dropped(n_shots: usize, is_relayed: bool) {
 
 #[tokio::test]
 async fn a_dropped_render_leaves_no_file_and_no_process() {
-    check_dropped(2, false).await;
-    check_dropped(20, true).await;
+    check_dropped(Mode::SinglePass, 2, false).await;
+    check_dropped(Mode::SinglePass, 20, true).await;
+    check_dropped(Mode::ConcatCopy, 2, false).await;
+    check_dropped(Mode::PerClip, 2, false).await;
 }
 
-/// Whether a process works in the folder `at`.
-fn is_running_in(at: &Path) -> bool {
-    let processes = fs_err::read_dir("/proc").expect("proc");
-    processes.flatten().any(|process| {
-        fs_err::read_link(process.path().join("cwd")).is_ok_and(|folder| folder == at)
-    })
+/// Names of what is in the folder of a video, and of what is not finished among its pieces.
+fn unfinished(at: &Path) -> Vec<String> {
+    let pieces = fs_err::read_dir(at.join("pieces")).into_iter().flatten().flatten();
+    let pieces = pieces.map(|piece| piece.file_name().to_string_lossy().into_owned());
+    videos(at).into_iter().chain(pieces.filter(|name| name.contains(".part."))).collect()
+}
+
+/// How many processes work in the folder `at`.
+pub fn n_running_in(at: &Path) -> usize {
+    let processes = fs_err::read_dir("/proc").expect("proc").flatten();
+    let is_there =
+        |folder: std::io::Result<std::path::PathBuf>| folder.is_ok_and(|folder| folder == at);
+    processes.filter(|process| is_there(fs_err::read_link(process.path().join("cwd")))).count()
 }

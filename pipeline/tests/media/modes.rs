@@ -1,10 +1,12 @@
 //! The three ways to one video.
 
 use std::path::Path;
+use std::time::Duration;
 
 use pipeline::media::{BurnIn, Mode, Music, RenderPlan, render};
 use protocol::{Size, Transition};
 
+use crate::failure::n_running_in;
 use crate::picture::ASS;
 use crate::{clip, ffmpeg, folder, luma, plan, shot, ssim, videos};
 
@@ -99,6 +101,53 @@ async fn a_retry_makes_the_missing_pieces_alone() {
     fs_err::rename(at.join("away.mp4"), &good).expect("rename");
     render(&plan, at, |_| {}).await.expect("a video");
     assert!(!at.join("pieces").exists());
+}
+
+/// Most processes that are at work at once.
+async fn most_at_once(plan: &RenderPlan, at: &Path) -> usize {
+    let mut most = 0;
+    let look = async {
+        loop {
+            most = most.max(n_running_in(at));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        made = render(plan, at, |_| {}) => drop(made.expect("a video")),
+        () = look => {}
+    }
+    most
+}
+
+#[tokio::test]
+async fn as_many_pieces_are_made_at_once_as_were_asked_for() {
+    let folder = folder();
+    let at = folder.path();
+    let mut plan = plan_of(at).await;
+    (plan.mode, plan.size) = (Mode::ConcatCopy, Size { width: 720, height: 1280 });
+    for expected in [1, 3] {
+        plan.concurrency = expected;
+        assert_eq!(most_at_once(&plan, at).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_clip_that_was_replaced_makes_another_piece() {
+    let folder = folder();
+    let at = folder.path();
+    let mut plan = plan_of(at).await;
+    (plan.mode, plan.cover, plan.concurrency) = (Mode::ConcatCopy, None, 1);
+    let (first, last) = (plan.shots[0].path.clone(), plan.shots[2].path.clone());
+    fs_err::rename(&last, at.join("away.mp4")).expect("rename");
+    render(&plan, at, |_| {}).await.expect_err("a clip is gone");
+    clip(at, "one.mp4", "color=red:s=320x240:r=25", 2.0, "");
+    assert!(first.ends_with("one.mp4"));
+    fs_err::rename(at.join("away.mp4"), &last).expect("rename");
+    render(&plan, at, |_| {}).await.expect("a video");
+    let fresh = at.join("fresh.mp4");
+    fs_err::rename(at.join("video.mp4"), &fresh).expect("rename");
+    render(&plan, at, |_| {}).await.expect("a video of new pieces alone");
+    assert_eq!(ssim(&at.join("video.mp4"), &fresh), 1.0);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use protocol::JobStatus;
 #[derive(Clone, Default)]
 struct Told {
     log: Arc<Mutex<Vec<String>>>,
+    ended: Arc<Mutex<Vec<String>>>,
     running: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
 }
@@ -43,6 +44,10 @@ impl Work for Told {
                 }
             }
         })
+    }
+
+    fn ended(&self, id: &str) {
+        self.ended.lock().unwrap().push(id.to_owned());
     }
 }
 
