@@ -47,7 +47,8 @@ impl Inputs {
         }
         let speech = "sine=f=220:r=22050,tremolo=f=4:d=0.8";
         made(&folder, "narration.wav", speech, "25.9", &["-ac", "1"])?;
-        fs_err::write(folder.join("subtitles.ass"), subtitles())?;
+        fs_err::write(folder.join("subtitles.ass"), ass())?;
+        fs_err::write(folder.join("subtitles.srt"), srt())?;
         Ok(Self { folder, shots })
     }
 
@@ -104,20 +105,32 @@ fn made(
     Ok(path)
 }
 
-/// Thirteen subtitles of two lines, 1.9 s each.
-fn subtitles() -> String {
+/// Thirteen subtitles of two lines, 1.9 s each: where they begin, in seconds, and their lines.
+fn cues() -> impl Iterator<Item = (u64, String, &'static str)> {
+    let lines = |cue| format!("The lights of a town by the sea {cue}");
+    (0..13).map(move |cue| (2 * cue, lines(cue), "And the water is quiet at night"))
+}
+
+fn ass() -> String {
     let mut text = "[Script Info]\nScriptType: v4.00+\nPlayResX: 1080\nPlayResY: 1920\n\n\
         [V4+ Styles]\nFormat: Name, Fontname, Fontsize, PrimaryColour, OutlineColour, Outline, \
         Shadow, Alignment, MarginL, MarginR, MarginV\n\
         Style: Default,DejaVu Sans,60,&H00FFFFFF,&H00000000,1.5,3,2,54,54,96\n\n\
         [Events]\nFormat: Start, End, Style, Text\n"
         .to_owned();
-    for cue in 0..13 {
-        let (start, end) = (2 * cue, 2 * cue + 1);
+    for (start, one, two) in cues() {
+        let end = start + 1;
         text.push_str(&format!(
-            "Dialogue: 0:00:{start:02}.00,0:00:{end:02}.90,Default,\
-             The lights of a town by the sea {cue}\\Nand the water is quiet at night\n"
+            "Dialogue: 0:00:{start:02}.00,0:00:{end:02}.90,Default,{one}\\N{two}\n"
         ));
     }
     text
+}
+
+fn srt() -> String {
+    let block = |(start, one, two)| {
+        let (number, end) = (start / 2 + 1, start + 1);
+        format!("{number}\n00:00:{start:02},000 --> 00:00:{end:02},900\n{one}\n{two}\n\n")
+    };
+    cues().map(block).collect()
 }

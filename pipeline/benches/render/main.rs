@@ -6,9 +6,12 @@
 //! cargo bench -p pipeline --bench render -- modes         the other modes too
 //! cargo bench -p pipeline --bench render -- presets       what x264's presets cost and give
 //! cargo bench -p pipeline --bench render -- memory        sixty clips, some of them 4K HEVC
+//! cargo bench -p pipeline --bench render -- moneyprinterturbo=DIR python=PATH
+//!                                                         beside MoneyPrinterTurbo's combine and final
 //! ```
 //!
-//! `rounds=5` does each five times (modes: once). `clips=2` takes the first two clips alone.
+//! `rounds=5` does each five times. `clips=2` takes the first two clips alone. DIR is a checkout of
+//! MoneyPrinterTurbo, PATH a Python that has what it imports (moviepy, loguru, pydantic, toml, requests).
 //!
 //! Our own process is not measured: it waits. So the profile that this is built with does not matter.
 
@@ -16,14 +19,16 @@
 
 mod inputs;
 mod measure;
+mod peer;
 
 use std::path::Path;
 
 use pipeline::media::{BurnIn, Encoding, Mode, RenderPlan, ShotInput, render};
-use protocol::Size;
+use protocol::{FitMode, Size};
 
 use crate::inputs::Inputs;
 use crate::measure::{Cost, cost_of, n_frames, similarity};
+use crate::peer::Peer;
 
 const SIZE: Size = Size { width: 1080, height: 1920 };
 /// Our picture is this much longer than the speech; the one made by hand is as long.
@@ -32,21 +37,36 @@ const MARGIN_MS: u64 = 100;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let number = |key: &str| words.iter().find_map(|word| word.strip_prefix(key)?.parse().ok());
+    let value = |key: &str| words.iter().find_map(|word| word.strip_prefix(key));
+    let number = |key: &str| value(key).and_then(|value| value.parse().ok());
     let inputs = Inputs::made(number("clips=").unwrap_or(6))?;
     let rounds = number("rounds=").unwrap_or(1);
-    match words.first().map(String::as_str) {
-        Some("memory") => memory(&inputs).await,
-        Some("presets") => presets(&inputs).await,
-        Some("modes") => compare(&inputs, &WAYS, rounds).await,
-        _ => compare(&inputs, &WAYS[..2], rounds).await,
-    }
+    let peer = value("moneyprinterturbo=")
+        .map(|checkout| Peer::new(checkout, value("python=").unwrap_or("python3")))
+        .transpose()?;
+    let ways = match (words.first().map(String::as_str), &peer) {
+        (Some("memory"), _) => return memory(&inputs).await,
+        (Some("presets"), _) => return presets(&inputs).await,
+        (Some("modes"), _) => &WAYS[..4],
+        (_, Some(_)) => &["by hand", "single-pass", CONTAINED, PEER],
+        _ => &WAYS[..2],
+    };
+    compare(&inputs, ways, rounds, peer.as_ref()).await
 }
 
 /// Ways to the same video.
 const WAYS: [&str; 4] = ["by hand", "single-pass", "concat-copy", "per-clip"];
+/// A single pass that shows whole clips before black, as MoneyPrinterTurbo does. It is another picture
+/// than that of the other ways, and cheaper to encode.
+const CONTAINED: &str = "single-pass, contain";
+const PEER: &str = "MoneyPrinterTurbo";
 
-async fn compare(inputs: &Inputs, ways: &[&'static str], rounds: usize) -> anyhow::Result<()> {
+async fn compare(
+    inputs: &Inputs,
+    ways: &[&'static str],
+    rounds: usize,
+    peer: Option<&Peer>,
+) -> anyhow::Result<()> {
     let reference = inputs.folder.join("reference.mp4");
     by_hand(inputs, &reference, &["-preset", "ultrafast", "-qp", "0"])?;
     let mut rows: Vec<Row> = Vec::new();
@@ -58,6 +78,7 @@ async fn compare(inputs: &Inputs, ways: &[&'static str], rounds: usize) -> anyho
                     cost_of(async { by_hand(inputs, &video, &["-preset", "medium", "-crf", "23"]) })
                         .await?
                 }
+                PEER => peer.expect("it is among the ways").cost(inputs, &video).await?,
                 way => ours(inputs, way, &video, "medium", 23).await?,
             };
             println!("{way}: {:.1} CPU s, at most {} MiB", cost.cpu_s, cost.peak_mib);
@@ -67,8 +88,9 @@ async fn compare(inputs: &Inputs, ways: &[&'static str], rounds: usize) -> anyho
             }
         }
     }
+    let other = if peer.is_some() { PEER } else { "per-clip" };
     println!(
-        "\n| way | runs | CPU s (median) | by hand = 1 | per-clip = 1 | peak MiB | frames | SSIM | MB |"
+        "\n| way | runs | CPU s (median) | by hand = 1 | {other} = 1 | peak MiB | frames | SSIM | MB |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     let of = |way: &str| rows.iter().find(|row| row.way == way).map_or(f64::NAN, Row::cpu_s);
@@ -80,7 +102,7 @@ async fn compare(inputs: &Inputs, ways: &[&'static str], rounds: usize) -> anyho
             "| {} | {n_runs} | {cpu_s:.1} | {:.3} | {:.3} | {peak_mib} | {} | {:.5} | {:.1} |",
             row.way,
             cpu_s / of("by hand"),
-            cpu_s / of("per-clip"),
+            cpu_s / of(other),
             n_frames(&video)?,
             similarity(&video, &reference)?,
             fs_err::metadata(&video)?.len() as f64 / 1e6,
@@ -166,6 +188,9 @@ async fn ours(
         "per-clip" => Mode::PerClip,
         _ => Mode::SinglePass,
     };
+    if way == CONTAINED {
+        plan.fit = FitMode::Contain;
+    }
     plan.encoding = Encoding { preset: preset.to_owned(), quality: crf, ..Encoding::default() };
     plan.output = video.file_name().map(Into::into).unwrap_or_default();
     plan.cover = (way == "single-pass").then(|| "cover.jpg".into());

@@ -1,5 +1,6 @@
 //! Processor time and memory of the processes that we start; frames and likeness of videos.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -47,20 +48,28 @@ fn children_cpu_s() -> anyhow::Result<f64> {
     Ok(ticks as f64 / TICKS)
 }
 
+/// What our children, and theirs, hold now.
 fn children_kib() -> u64 {
-    let us = std::process::id().to_string();
     let Ok(processes) = fs_err::read_dir("/proc") else { return 0 };
-    let child_kib = |path: &Path| -> Option<u64> {
-        let stat = fs_err::read_to_string(path.join("stat")).ok()?;
-        let parent = stat.rsplit(')').next()?.split_whitespace().nth(1)?;
-        if parent != us {
-            return None;
-        }
-        let text = fs_err::read_to_string(path.join("smaps_rollup")).ok()?;
+    let parents: HashMap<u32, u32> = processes
+        .flatten()
+        .filter_map(|entry| {
+            let id = entry.file_name().to_str()?.parse().ok()?;
+            let stat = fs_err::read_to_string(entry.path().join("stat")).ok()?;
+            Some((id, stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()?))
+        })
+        .collect();
+    let us = std::process::id();
+    let is_ours = |id: &&u32| {
+        let mut above = std::iter::successors(parents.get(*id), |parent| parents.get(*parent));
+        above.any(|&parent| parent == us)
+    };
+    let kib = |id: &u32| -> Option<u64> {
+        let text = fs_err::read_to_string(format!("/proc/{id}/smaps_rollup")).ok()?;
         let pss = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
         pss.split_whitespace().next()?.parse().ok()
     };
-    processes.flatten().filter_map(|process| child_kib(&process.path())).sum()
+    parents.keys().filter(is_ours).filter_map(kib).sum()
 }
 
 /// Frames of the picture of the video at `path`.
