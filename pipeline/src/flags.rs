@@ -141,10 +141,11 @@ impl JobFlags {
 
 impl Args for JobFlags {
     fn augment_args(command: Command) -> Command {
+        let defaults = serde_json::to_value(JobSpec::default()).unwrap_or_default();
         FLAGS.iter().fold(command, |command, &(field, takes, help)| {
             let mut flag = Arg::new(field)
                 .long(kebab(field))
-                .help(help)
+                .help(with_default(help, &defaults[field]))
                 .help_heading("The job, field by field (over the document)")
                 .value_name(value_name(takes))
                 .action(ArgAction::Set)
@@ -202,6 +203,15 @@ fn value(takes: Takes, text: &str) -> Value {
         }
         Takes::Words => words().map(Value::from).collect(),
         Takes::Files => words().map(|path| json!({"provider": "local", "url": path})).collect(),
+    }
+}
+
+/// What a field is for, and what it is where nobody says.
+fn with_default(help: &str, default: &Value) -> String {
+    match default {
+        Value::Bool(_) | Value::Number(_) => format!("{help} [default: {default}]"),
+        Value::String(text) if !text.is_empty() => format!("{help} [default: {text}]"),
+        _ => help.to_owned(), // nothing, or a list of nothing
     }
 }
 
@@ -295,6 +305,21 @@ mod tests {
         check(&["--custom-position", "-1"], &json!({"custom_position": -1}));
         let unknown = flags(&["--video-subjekt", "sea"]).expect_err("no such flag");
         assert!(unknown.contains("--video-subject"), "{unknown}");
+    }
+
+    #[test]
+    fn the_help_says_what_is_taken_where_nobody_says() {
+        for (default, expected) in [
+            (json!("9:16"), "Shape [default: 9:16]"),
+            (json!(1.5), "Shape [default: 1.5]"),
+            (json!(false), "Shape [default: false]"),
+            (json!(""), "Shape"),
+            (json!(null), "Shape"),
+        ] {
+            assert_eq!(with_default("Shape", &default), expected);
+        }
+        let help = JobFlags::augment_args(Command::new("make")).render_long_help().to_string();
+        assert!(help.contains("9:16, 16:9 or 1:1 [default: 9:16]"), "{help}");
     }
 
     #[test]

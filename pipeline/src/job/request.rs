@@ -133,6 +133,13 @@ mod tests {
             &[("video_script", "at least one letter or digit")],
         );
         check_refused(
+            r#"{"video_subject": "sea\u0000", "video_script": "\u0000 sea"}"#,
+            &[
+                ("video_subject", "a text without U+0000"),
+                ("video_script", "a text without U+0000"),
+            ],
+        );
+        check_refused(
             r#"{"video_subject": "sea", "video_size": "541x960"}"#,
             &[("video_size", "even sides")],
         );

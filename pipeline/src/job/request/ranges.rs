@@ -33,10 +33,16 @@ fn text(spec: &JobSpec, errors: &mut Errors) {
     errors.check("video_subject", &spec.video_subject, has_subject || has_script, || {
         "not empty, or a video_script".to_owned()
     });
-    errors.longest("video_subject", &spec.video_subject, MAX_SUBJECT_CHARS);
-    errors.longest("video_script", &spec.video_script, MAX_SCRIPT_CHARS);
-    errors.longest("video_script_prompt", &spec.video_script_prompt, MAX_WISH_CHARS);
-    errors.longest("custom_system_prompt", &spec.custom_system_prompt, MAX_SYSTEM_CHARS);
+    for (field, text, most) in [
+        ("video_subject", &spec.video_subject, MAX_SUBJECT_CHARS),
+        ("video_script", &spec.video_script, MAX_SCRIPT_CHARS),
+        ("video_script_prompt", &spec.video_script_prompt, MAX_WISH_CHARS),
+        ("custom_system_prompt", &spec.custom_system_prompt, MAX_SYSTEM_CHARS),
+    ] {
+        errors.longest(field, text, most);
+        // It ends a text for speech engines and databases, and can be seen nowhere.
+        errors.check(field, text, !text.contains('\0'), || "a text without U+0000".to_owned());
+    }
     if has_script {
         let speakable = spec.video_script.chars().any(char::is_alphanumeric);
         errors.check("video_script", &spec.video_script, speakable, || {
