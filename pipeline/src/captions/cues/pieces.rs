@@ -1,5 +1,9 @@
 //! What a line can be broken into, and how good each place for a break is.
 
+use std::collections::HashSet;
+
+use icu_segmenter::WordSegmenter;
+use icu_segmenter::options::WordBreakInvariantOptions;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthChar;
 
@@ -29,7 +33,8 @@ pub(super) enum Border {
     Clause,
     /// Between two words.
     Word,
-    /// Before a mark that belongs to what stands before it, or within a word.
+    /// Before a mark that belongs to what stands before it, or within a word: between two Chinese
+    /// letters of one, too.
     Poor,
     /// Before a mark that must not begin a line.
     Never,
@@ -42,6 +47,7 @@ pub(super) fn pieces<'a>(text: &str, words: &'a [TimedWord], layout: &Layout) ->
     let mut begins_sentence = true;
     let mut pieces = Vec::with_capacity(words.len());
     let mut rest = Some(text);
+    let word_ends = word_ends(text);
     for (i, word) in words.iter().enumerate() {
         let glued = is_glued(&mut rest, &word.text) && i > 0;
         let parts = parts(&word.text, layout);
@@ -50,24 +56,37 @@ pub(super) fn pieces<'a>(text: &str, words: &'a [TimedWord], layout: &Layout) ->
             // Who wrote the text began anew here.
             border = Border::Sentence;
         }
+        // Where it ends in the text, in bytes. None: the words and the text have parted.
+        let word_end = rest.map(|rest| text.len() - rest.len());
+        let mut behind = word.text.len();
         let n_chars = word.text.chars().count().max(1) as u64;
         let span_ms = word.end_ms.saturating_sub(word.start_ms);
         let mut before = 0;
         for (at, &text) in parts.iter().enumerate() {
             let start_ms = word.start_ms + span_ms * before / n_chars;
             before += text.chars().count() as u64;
+            behind -= text.len();
+            let border = if at + 1 == parts.len() { border } else { border_within(text) };
+            let is_within = border == Border::Word
+                && word_end.is_some_and(|word_end| !word_ends.contains(&(word_end - behind)));
             pieces.push(Piece {
                 text,
                 start_ms,
                 end_ms: word.start_ms + span_ms * before / n_chars,
                 width: layout.width(text),
                 begins_word: at == 0 && !glued,
-                border: if at + 1 == parts.len() { border } else { border_within(text) },
+                border: if is_within { Border::Poor } else { border },
             });
         }
         begins_sentence = border == Border::Sentence;
     }
     pieces
+}
+
+/// Where words end in the text, in bytes: for Chinese, Japanese and others without spaces a dictionary
+/// knows (Unicode Standard Annex 29).
+fn word_ends(text: &str) -> HashSet<usize> {
+    WordSegmenter::new_auto(WordBreakInvariantOptions::default()).segment_str(text).collect()
 }
 
 /// Whether the word follows in the text without white space, and what follows it. Where the text and the
