@@ -178,3 +178,13 @@ async fn keys_take_turns_and_those_that_fail_rest() {
     let expected = "the quota of the key in THE_KEY is used up until 2100-01-01T00:00:00Z";
     assert!(error.ends_with(expected), "{error}");
 }
+
+#[tokio::test]
+async fn keys_that_are_all_refused_without_a_pause_are_asked_with_a_few_times() {
+    let often = say(429, "Retry-After: 0\r\n", "often");
+    let ended = tokio::time::timeout(Duration::from_secs(60), rotate("a,b", vec![often])).await;
+    let (last, keys) = ended.expect("an end");
+    assert!(last.expect_err("often").ends_with("after 4 attempts: often"));
+    // The first key once, the last one four times, for each of two searches.
+    assert!(keys.len() <= 2 * 5, "{keys:?}");
+}
