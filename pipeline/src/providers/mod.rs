@@ -15,9 +15,23 @@ mod test_server;
 
 pub use key::{Key, KeyError};
 
+use tracing::Instrument;
 use crate::error::StageError;
 
 /// Why a client of a provider cannot be built.
+/// Runs `work` to its end, also where nobody waits for it any more: what is created for a job that is
+/// cancelled meanwhile is known then, and takes itself back when it is dropped.
+async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work.in_current_span()).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going down, and takes us with it.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The key cannot be sent.

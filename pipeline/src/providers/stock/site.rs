@@ -58,7 +58,7 @@ impl Site {
             // Another key helps at once, waiting helps later. Keys that wake up meanwhile are not asked
             // with again: they may fall asleep as fast.
             let has_other = n_left > 0 && self.keys.has_other(index, Timestamp::now());
-            let patient = |error: &ProviderError| !(has_other && is_of_key(error));
+            let patient = |failure: &Failure| !(has_other && is_of_key(&failure.error));
             match call.answer(patient).await {
                 Ok(answer) => {
                     self.answered(index, &answer);
