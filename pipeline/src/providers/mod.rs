@@ -6,6 +6,7 @@
 
 pub mod generated;
 pub(crate) mod http;
+mod kept;
 mod key;
 pub mod llm;
 pub mod objects;
@@ -14,11 +15,10 @@ pub mod stock;
 mod test_server;
 
 pub use key::{Key, KeyError};
-
 use tracing::Instrument;
+
 use crate::error::StageError;
 
-/// Why a client of a provider cannot be built.
 /// Runs `work` to its end, also where nobody waits for it any more: what is created for a job that is
 /// cancelled meanwhile is known then, and takes itself back when it is dropped.
 async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
@@ -32,6 +32,7 @@ async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 's
     }
 }
 
+/// Why a client of a provider cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The key cannot be sent.
