@@ -25,7 +25,7 @@ use super::http::{Call, MAX_JSON_BYTES};
 use super::kept::Kept;
 use super::{Key, ProviderError, SetupError};
 use crate::settings;
-pub use thoughts::without_thoughts;
+pub use thoughts::{tag_name, without_thoughts};
 
 /// A client of one endpoint and model.
 #[derive(Clone, Debug)]
