@@ -13,6 +13,7 @@ use fetch::Digest;
 use protocol::{Size, VideoSource};
 use serde::{Deserialize, Serialize};
 
+pub use self::pixabay::MAX_TERM_CHARS;
 use self::site::Site;
 use super::kept::Kept;
 use super::{Key, ProviderError, SetupError};
