@@ -52,7 +52,9 @@ async fn answer(
             *object() = None;
             xml("DeleteResult", "<Deleted><Key>job/a</Key></Deleted>")
         }
-        "POST uploads" | "POST uploads=" => xml("InitiateMultipartUploadResult", "<UploadId>u1</UploadId>"),
+        "POST uploads" | "POST uploads=" => {
+            xml("InitiateMultipartUploadResult", "<UploadId>u1</UploadId>")
+        }
         "PUT partNumber=1&uploadId=u1" => [("etag", "\"1\"")].into_response(),
         _ if method == Method::PUT => std::future::pending().await,
         _ => StatusCode::NO_CONTENT.into_response(),
