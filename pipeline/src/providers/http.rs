@@ -30,6 +30,10 @@ const MAX_ERROR_BYTES: usize = 64 << 10;
 /// How many characters of an answer are shown.
 const MAX_SHOWN_CHARS: usize = 300;
 
+/// How gateways say that what is behind them has the question and does not answer: 504, and
+/// Cloudflare's own.
+const TIMEOUTS: [u16; 2] = [504, 524];
+
 /// One question to a provider.
 pub(crate) struct Call<'a> {
     /// Shared, for its connections.
@@ -67,11 +71,13 @@ pub(crate) struct Failure {
     pub(crate) retry_after: Option<Duration>,
     /// The whole of what it said, where it refused: some write more than a line into it.
     pub(crate) body: Vec<u8>,
+    /// The provider, or a gateway before it, had the question and gave no answer: it may be at work.
+    pub(crate) is_lost: bool,
 }
 
 impl From<ProviderError> for Failure {
     fn from(error: ProviderError) -> Self {
-        Self { error, retry_after: None, body: Vec::new() }
+        Self { error, retry_after: None, body: Vec::new(), is_lost: false }
     }
 }
 
@@ -121,6 +127,16 @@ impl Call<'_> {
         answer.map(|answer| answer.body).map_err(|failure| failure.error)
     }
 
+    /// Asks for something that is made anew, and paid for, each time: as [`Self::answer`], but not
+    /// again where the answer was lost.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`], of the last attempt.
+    pub(crate) async fn creation(&self) -> Result<Answer, Failure> {
+        self.answer(|failure| !failure.is_lost).await
+    }
+
     /// As [`Self::bytes`], with the head; what passes is only waited for where `is_worth_it`: who has
     /// another key asks with that one at once.
     ///
@@ -129,7 +145,7 @@ impl Call<'_> {
     /// [`Failure`], of the last attempt.
     pub(crate) async fn answer(
         &self,
-        is_worth_it: impl Fn(&ProviderError) -> bool,
+        is_worth_it: impl Fn(&Failure) -> bool,
     ) -> Result<Answer, Failure> {
         let began = Instant::now();
         let mut attempts = 0;
@@ -143,7 +159,7 @@ impl Call<'_> {
             .with_jitter();
         attempt
             .retry(pauses)
-            .when(|failure: &Failure| failure.error.is_passing() && is_worth_it(&failure.error))
+            .when(|failure: &Failure| failure.error.is_passing() && is_worth_it(failure))
             .adjust(|failure, pause| {
                 let left = self.patience.saturating_sub(began.elapsed());
                 pause_within(left, pause?, failure.retry_after)
@@ -168,11 +184,12 @@ impl Call<'_> {
             // A reason that breaks off is still a reason.
             let (body, _) = body(&mut response, MAX_ERROR_BYTES).await;
             let error = self.refusal(attempts, status.as_u16(), &body);
-            return Err(Failure { error, retry_after, body });
+            let is_lost = TIMEOUTS.contains(&status.as_u16());
+            return Err(Failure { error, retry_after, body, is_lost });
         }
         match body(&mut response, self.max_bytes).await {
             (body, None) => Ok(Answer { headers: std::mem::take(response.headers_mut()), body }),
-            (_, Some(Cut::Connection(error))) => Err(self.unsent(attempts, error).into()),
+            (_, Some(Cut::Connection(error))) => Err(self.unsent(attempts, error)),
             (_, Some(Cut::Limit)) => {
                 let found = format!("more than {} bytes", self.max_bytes);
                 Err(self.bad_answer("an answer of the usual size", &found).into())
@@ -195,14 +212,15 @@ impl Call<'_> {
     }
 
     /// No answer, or half of one. reqwest finds only here that it does not speak an address's scheme.
-    fn unsent(&self, attempts: usize, error: reqwest::Error) -> ProviderError {
+    fn unsent(&self, attempts: usize, error: reqwest::Error) -> Failure {
         let error = error.without_url();
         let reason = causes(&error);
         if error.is_builder() {
-            return self.unsendable(&reason);
+            return self.unsendable(&reason).into();
         }
-        let reason = shown(&reason, self.key);
-        ProviderError::Unreachable { url: self.url.to_owned(), attempts, reason }
+        let (url, reason) = (self.url.to_owned(), shown(&reason, self.key));
+        let unreachable = ProviderError::Unreachable { url, attempts, reason };
+        Failure { is_lost: !error.is_connect(), ..unreachable.into() }
     }
 
     /// What an answer without success means.

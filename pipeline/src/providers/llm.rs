@@ -16,16 +16,16 @@ use async_openai::types::chat::{
     ChatCompletionRequestMessage, ChatCompletionRequestSystemMessage,
     ChatCompletionRequestUserMessage, CreateChatCompletionRequest,
 };
-use cache::Cache;
 use format::{Accepted, Format, may_be_the_format};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::http::{Call, MAX_JSON_BYTES};
+use super::kept::Kept;
 use super::{Key, ProviderError, SetupError};
 use crate::settings;
-pub use thoughts::without_thoughts;
+pub use thoughts::{tag_name, without_thoughts};
 
 /// A client of one endpoint and model.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ pub struct Llm {
     /// Time for all attempts at one answer.
     budget: Duration,
     formats: Arc<Accepted>,
-    cache: Option<Cache>,
+    kept: Option<Kept<String>>,
 }
 
 /// What is asked of the model.
@@ -103,10 +103,6 @@ impl Llm {
     /// The variable holds what is no key, or the HTTP client cannot be built.
     pub fn new(settings: &settings::Llm, data_dir: &Path) -> Result<Self, SetupError> {
         let timeout = settings::seconds(settings.timeout_s);
-        let cache = Cache::from_settings(settings, data_dir);
-        if let Some(Err(error)) = cache.as_ref().map(Cache::sweep) {
-            tracing::warn!(%error, "old answers cannot be removed");
-        }
         Ok(Self {
             client: reqwest::Client::builder().timeout(timeout).build()?,
             url: format!("{}/chat/completions", settings.base_url.trim_end_matches('/')),
@@ -115,7 +111,7 @@ impl Llm {
             temperature: settings.temperature,
             budget: settings::seconds(settings.budget_s),
             formats: Arc::default(),
-            cache,
+            kept: cache::kept(settings, data_dir),
         })
     }
 

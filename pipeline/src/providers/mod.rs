@@ -6,6 +6,7 @@
 
 pub mod generated;
 pub(crate) mod http;
+mod kept;
 mod key;
 pub mod llm;
 pub mod objects;
@@ -14,8 +15,22 @@ pub mod stock;
 mod test_server;
 
 pub use key::{Key, KeyError};
+use tracing::Instrument;
 
 use crate::error::StageError;
+
+/// Runs `work` to its end, also where nobody waits for it any more: what is created for a job that is
+/// cancelled meanwhile is known then, and takes itself back when it is dropped.
+async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work.in_current_span()).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going down, and takes us with it.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
 
 /// Why a client of a provider cannot be built.
 #[derive(Debug, thiserror::Error)]

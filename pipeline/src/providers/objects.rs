@@ -116,4 +116,6 @@ fn s3(settings: &settings::Publish, bucket: &str) -> anyhow::Result<impl ObjectS
 }
 
 #[cfg(test)]
+mod s3_tests;
+#[cfg(test)]
 mod tests;

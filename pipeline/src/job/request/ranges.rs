@@ -2,6 +2,7 @@
 
 use protocol::{BgmType, FieldError, JobSpec, VideoSource};
 
+use crate::providers::stock::MAX_TERM_CHARS;
 use crate::speech::voice_for;
 
 /// Longest script, in characters. Ten minutes of speech are about 10,000.
@@ -11,8 +12,6 @@ const MAX_WISH_CHARS: usize = 2_000;
 const MAX_SYSTEM_CHARS: usize = 8_000;
 const MAX_MATERIALS: usize = 200;
 const MAX_TERMS: usize = 50;
-/// Pixabay refuses longer ones.
-const MAX_TERM_CHARS: usize = 100;
 const MAX_SIDE: u32 = 4096;
 /// Longest part of a wrong value that is told back.
 const MAX_ECHO_CHARS: usize = 80;

@@ -13,7 +13,7 @@ use fetch::{Blob, FetchError, Fetcher, Progress};
 use protocol::Size;
 
 pub use self::template::TemplateError;
-use super::{ProviderError, SetupError};
+use super::{ProviderError, SetupError, to_its_end};
 
 /// What is to be seen.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! A question until its answer can be used.
 
-use super::cache::{Cache, Entry};
-use super::{Llm, Question};
+use super::{Llm, Question, cache};
 use crate::error::StageError;
 use crate::providers::ProviderError;
 use crate::providers::http::shown;
@@ -51,16 +50,16 @@ impl Llm {
         question: &Question,
         read: impl Fn(&str) -> Result<T, String>,
     ) -> Result<T, AskError> {
-        let Some(cache) = &self.cache else {
+        let Some(kept) = &self.kept else {
             return self.fresh(question, &read).await.map(|(_, value)| value);
         };
-        let key = Cache::key(&self.url, &self.model, self.temperature, question);
+        let key = cache::key(&self.url, &self.model, self.temperature, question);
         let fresh = async {
             let (answer, _) = self.fresh(question, &read).await?;
-            Ok::<_, AskError>(Entry::new(answer))
+            Ok::<_, AskError>(answer)
         };
-        let is_good = |answer: &str| read(answer).is_ok();
-        let answer = cache.get_or_ask(key, is_good, fresh).await?;
+        let is_good = |answer: &String| read(answer).is_ok();
+        let answer = kept.get_or_ask(key, is_good, fresh).await?;
         read(&answer).map_err(|reason| self.useless(reason, &answer))
     }
 

@@ -11,6 +11,7 @@ use crate::providers::http::ATTEMPTS;
 use crate::providers::test_server::{Answer, TestServer, client, say};
 
 const KEY: &str = "sk-very-secret";
+const HOUR: Duration = Duration::from_secs(3600);
 
 fn completion(message: &Value) -> Answer {
     // A field as Groq has it, and none that nobody reads.
@@ -32,7 +33,7 @@ async fn llm(answers: Vec<Answer>, key: Option<&str>) -> (TestServer, Llm) {
         temperature: None,
         budget: Duration::from_secs(60),
         formats: Arc::default(),
-        cache: None,
+        kept: None,
     };
     (server, llm)
 }
@@ -280,15 +281,15 @@ async fn the_temperature_is_sent_where_it_is_set() {
 #[tokio::test]
 async fn an_answer_is_kept_for_this_process_and_for_the_next() {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let cache = || Some(Cache::new(folder.path().to_owned(), Duration::from_secs(3600)));
+    let kept = || Some(Kept::new(folder.path().to_owned(), HOUR, "answers"));
     let (server, mut llm) = llm(vec![said("Wind."), said("Waves.")], None).await;
-    llm.cache = cache();
+    llm.kept = kept();
     // One flight for all who ask at once; the answer that was no use is not kept.
     let (ask, all) = (question(None), [(); 5]);
     let answers = all.map(|()| llm.ask(&ask, waves));
     assert_eq!(futures::future::join_all(answers).await, [const { Ok(6) }; 5]);
     assert_eq!(server.asked().len(), 2);
-    llm.cache = cache(); // as after a restart
+    llm.kept = kept(); // as after a restart
     assert_eq!(llm.ask(&ask, waves).await, Ok(6));
     assert_eq!(server.asked().len(), 2);
     // What a better reader does not take is asked anew.
@@ -301,7 +302,7 @@ async fn an_answer_is_kept_for_this_process_and_for_the_next() {
 async fn errors_and_useless_answers_are_not_kept() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let (server, mut llm) = llm(vec![say(404, "", "no"), said("Wind.")], None).await;
-    llm.cache = Some(Cache::new(folder.path().to_owned(), Duration::from_secs(3600)));
+    llm.kept = Some(Kept::new(folder.path().to_owned(), HOUR, "answers"));
     for n_asked in [1, 3, 5] {
         llm.ask(&question(None), waves).await.expect_err("no use");
         assert_eq!(server.asked().len(), n_asked);

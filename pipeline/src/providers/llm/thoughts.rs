@@ -2,6 +2,8 @@
 
 /// Names of the tags between which models think.
 const TAGS: [&str; 4] = ["think", "thinking", "thought", "reasoning"];
+/// No tag is longer: one is not looked for beyond, for an answer may be a million times `<`.
+const MAX_TAG_BYTES: usize = 16;
 
 /// The answer without the model's thoughts: blocks such as `<think>…</think>`, also one within another;
 /// one that is not closed to its end; and all that stands before a closing tag that nothing opened, for
@@ -41,12 +43,19 @@ pub fn without_thoughts(answer: &str) -> String {
 
 /// The tag that a text begins with: whether it opens, and its length in bytes.
 fn tag(text: &str) -> Option<(bool, usize)> {
-    let inside = text.strip_prefix('<')?;
-    let (name, _) = inside.split_once('>')?;
+    let name = tag_name(text)?;
     let length = name.len() + 2;
     let (opens, name) = name.strip_prefix('/').map_or((true, name), |name| (false, name));
     let known = TAGS.iter().any(|tag| tag.eq_ignore_ascii_case(name.trim()));
     known.then_some((opens, length))
+}
+
+/// What stands between the angle brackets that a text begins with. None: it begins with no tag that is
+/// known anywhere.
+pub fn tag_name(text: &str) -> Option<&str> {
+    let inside = text.strip_prefix('<')?;
+    let end = inside.bytes().take(MAX_TAG_BYTES).position(|byte| byte == b'>')?;
+    Some(&inside[..end])
 }
 
 #[cfg(test)]
@@ -74,6 +83,14 @@ mod tests {
         check("<thinking>hm", "");
         check("hm, the user wants…\n</think>\nThe sea.", "\nThe sea.");
         check("<thinker>The sea.</thinker>", "<thinker>The sea.</thinker>");
+        check("< reasoning >hm</reasoning>The sea.", "The sea.");
+    }
+
+    /// As long as it takes where each of them is looked for to the end: minutes.
+    #[test]
+    fn a_million_brackets_are_read_once() {
+        let brackets = "<".repeat(1 << 20);
+        check(&brackets, &brackets);
     }
 
     proptest! {

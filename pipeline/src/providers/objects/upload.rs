@@ -6,6 +6,8 @@ use object_store::path::Path as ObjectPath;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, WriteMultipart};
 use tokio::io::AsyncReadExt;
 
+use crate::providers::to_its_end;
+
 /// Files up to this size go up in one request, which can say "only if there is none". S3 takes 5 GiB;
 /// this is what is held in memory.
 const WHOLE_BYTES: u64 = 32 << 20;
@@ -69,7 +71,14 @@ impl Upload<'_> {
             other => other?,
         }
         let found = self.store.head(self.target).await?.size;
-        if found == bytes { Ok(()) } else { Err(UploadError::Truncated { expected: bytes, found }) }
+        if found == bytes {
+            return Ok(());
+        }
+        // It is ours, and the next attempt would find another file in the place.
+        if let Err(error) = self.store.delete(self.target).await {
+            tracing::warn!(target = %self.target, %error, "half a file stays");
+        }
+        Err(UploadError::Truncated { expected: bytes, found })
     }
 
     async fn whole(&self) -> Result<(), UploadError> {
@@ -89,15 +98,9 @@ impl Upload<'_> {
         }
         let mut source = fs_err::tokio::File::open(self.file).await?;
         let parts = self.store.put_multipart(self.target).await?;
-        let mut sink = WriteMultipart::new_with_chunk_size(parts, PART_BYTES);
-        match send(&mut source, &mut sink).await {
-            Ok(()) => Ok(sink.finish().await.map(drop)?),
-            Err(error) => {
-                // The first error is the one to tell.
-                let _ = sink.abort().await;
-                Err(error)
-            }
-        }
+        let mut parts = Parts(Some(WriteMultipart::new_with_chunk_size(parts, PART_BYTES)));
+        parts.send(&mut source).await?;
+        parts.finish().await
     }
 
     async fn compare(&self) -> Result<(), UploadError> {
@@ -123,17 +126,42 @@ impl Upload<'_> {
     }
 }
 
-async fn send(
-    source: &mut fs_err::tokio::File,
-    sink: &mut WriteMultipart,
-) -> Result<(), UploadError> {
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let n_bytes = source.read(&mut buffer).await?;
-        if n_bytes == 0 {
-            return Ok(());
+/// The parts of a file. Those that do not become an object are thrown away, whatever ends the upload:
+/// S3 keeps them for ever, unseen and paid for.
+struct Parts(Option<WriteMultipart>);
+
+impl Parts {
+    /// Sends the file but for its last part, and waits until what was sent is there.
+    async fn send(&mut self, source: &mut fs_err::tokio::File) -> Result<(), UploadError> {
+        let Some(sink) = &mut self.0 else { return Ok(()) };
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            let n_bytes = source.read(&mut buffer).await?;
+            if n_bytes == 0 {
+                return Ok(sink.wait_for_capacity(0).await?);
+            }
+            sink.wait_for_capacity(PARTS_IN_FLIGHT).await?;
+            sink.write(&buffer[..n_bytes]);
         }
-        sink.wait_for_capacity(PARTS_IN_FLIGHT).await?;
-        sink.write(&buffer[..n_bytes]);
+    }
+
+    /// Makes them an object. That is not broken off: nobody would know whether there is one.
+    async fn finish(mut self) -> Result<(), UploadError> {
+        let Some(sink) = self.0.take() else { return Ok(()) };
+        Ok(to_its_end(sink.finish()).await.map(drop)?)
+    }
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        let (Some(sink), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current())
+        else {
+            return;
+        };
+        runtime.spawn(async move {
+            if let Err(error) = sink.abort().await {
+                tracing::warn!(%error, "parts of a file stay");
+            }
+        });
     }
 }

@@ -12,6 +12,8 @@ use crate::providers::Key;
 const REFUSED_REST: Duration = Duration::from_secs(600);
 /// Rest of one key among several where the site does not say how long: Pixabay counts by the minute.
 const UNKNOWN_REST: Duration = Duration::from_secs(60);
+/// One key among several rests at least so long, whatever the site says: `Retry-After: 0` is no rest.
+const LEAST_REST: Duration = Duration::from_secs(1);
 /// A number above this is an instant, one below it a number of seconds: both are sent as
 /// `X-Ratelimit-Reset`, by Pexels and by Pixabay.
 const LEAST_INSTANT: i64 = 1_000_000_000;
@@ -35,8 +37,10 @@ struct Rest {
     until: Option<Timestamp>,
     /// Refused, not used up: waiting alone does not help.
     refused: bool,
-    /// What the site last said of the end of its quota: Pexels leaves that out of a 429.
-    reset: Option<Timestamp>,
+    /// The end of a quota of which the last answer said that nothing is left: Pexels leaves that out
+    /// of a 429. Of one that is not used up the end means nothing: Pexels tells the one of the month,
+    /// and refuses what is too much for an hour.
+    spent_until: Option<Timestamp>,
 }
 
 /// What a head says of the quota.
@@ -101,10 +105,8 @@ impl Keys {
     pub(super) fn answered(&self, index: usize, quota: Quota, now: Timestamp) {
         let mut state = self.lock();
         let rest = &mut state.rests[index];
-        *rest = Rest { reset: quota.reset.or(rest.reset), ..Rest::default() };
-        if quota.remaining == Some(0) {
-            rest.until = quota.reset.filter(|&reset| reset > now);
-        }
+        let spent_until = quota.reset.filter(|&reset| quota.remaining == Some(0) && reset > now);
+        *rest = Rest { until: spent_until, spent_until, refused: false };
     }
 
     /// The site does not take this key.
@@ -120,8 +122,15 @@ impl Keys {
         let alone = self.keys.len() == 1;
         let mut state = self.lock();
         let rest = &mut state.rests[index];
-        let told = retry_after.map(|wait| later(now, wait)).or(rest.reset);
-        rest.until = told.or_else(|| (!alone).then(|| later(now, UNKNOWN_REST)));
+        let spent_until = rest.spent_until.filter(|&end| end > now);
+        let told = retry_after.map(|wait| later(now, wait)).or(spent_until);
+        rest.until = match alone {
+            true => told,
+            false => {
+                let until = told.unwrap_or_else(|| later(now, UNKNOWN_REST));
+                Some(until.max(later(now, LEAST_REST)))
+            }
+        };
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -185,14 +194,30 @@ mod tests {
     }
 
     #[test]
-    fn a_single_key_rests_only_as_long_as_the_site_says() {
+    fn a_single_key_rests_only_where_its_quota_is_known_to_be_used_up() {
         let keys = keys("a");
+        let answered = |remaining, now| {
+            keys.answered(0, Quota { remaining: Some(remaining), reset: Some(at(9)) }, at(now));
+        };
         keys.used_up(0, None, at(0));
         assert_eq!(keys.take(at(0)), Turn::Key(0), "nothing is known");
-        keys.answered(0, Quota { remaining: Some(5), reset: Some(at(9)) }, at(0));
+        answered(5, 0);
         keys.used_up(0, None, at(1));
-        assert_eq!(keys.take(at(2)), Turn::Resting(at(9)), "its last answer said so");
+        assert_eq!(keys.take(at(2)), Turn::Key(0), "something is left of the month");
+        answered(0, 3);
+        keys.used_up(0, None, at(4));
+        assert_eq!(keys.take(at(5)), Turn::Resting(at(9)), "nothing is left of it");
         assert_eq!(keys.take(at(9)), Turn::Key(0));
+    }
+
+    #[test]
+    fn one_key_of_several_rests_whatever_the_site_says() {
+        let keys = keys("a,b");
+        keys.answered(0, Quota { remaining: Some(0), reset: Some(at(5)) }, at(0));
+        keys.used_up(0, None, at(6)); // that quota has ended
+        keys.used_up(1, Some(Duration::ZERO), at(6));
+        assert_eq!(keys.take(at(6)), Turn::Resting(at(7)), "a moment, where none is asked for");
+        assert_eq!([keys.take(at(7)), keys.take(at(66))], [1, 0].map(Turn::Key));
     }
 
     #[track_caller]

@@ -1,6 +1,5 @@
 //! Stock sites: a search gives candidates, the clip itself is downloaded elsewhere.
 
-mod cache;
 mod coverr;
 mod keys;
 mod pexels;
@@ -10,16 +9,20 @@ mod site;
 use std::path::Path;
 use std::time::Duration;
 
+use fetch::Digest;
 use protocol::{Size, VideoSource};
 use serde::{Deserialize, Serialize};
 
-use self::cache::Cache;
+pub use self::pixabay::MAX_TERM_CHARS;
 use self::site::Site;
+use super::kept::Kept;
 use super::{Key, ProviderError, SetupError};
 use crate::settings;
 
 /// Time for one search.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(30);
+/// Searches, by where their answers come from.
+const SEARCHES: &str = "reelbench_stock_searches_total";
 /// Enlarged more than this, a picture looks soft.
 const MAX_ENLARGEMENT: f64 = 1.25;
 
@@ -65,8 +68,17 @@ pub struct Stock {
     pexels: Site,
     pixabay: Site,
     coverr: Site,
-    /// None: every search is sent.
-    cache: Option<Cache>,
+    /// What was found within the last day: Pixabay asks for that of everybody, Pexels counts every
+    /// request, and the jobs of one subject search for the same terms. None: every search is sent.
+    kept: Option<Kept<Vec<Candidate>>>,
+}
+
+/// Why there is nothing to keep.
+#[derive(Clone, Debug)]
+enum Nothing {
+    /// No clip: there may be one in a minute.
+    Empty,
+    Failed(ProviderError),
 }
 
 impl Stock {
@@ -87,7 +99,7 @@ impl Stock {
             pexels: site("pexels", &settings.pexels)?,
             pixabay: site("pixabay", &settings.pixabay)?,
             coverr: site("coverr", &settings.coverr)?,
-            cache: (!age.is_zero()).then(|| Cache::new(cache, age)),
+            kept: (!age.is_zero()).then(|| Kept::new(cache.to_owned(), age, SEARCHES)),
         })
     }
 
@@ -114,16 +126,22 @@ impl Stock {
             found.sort_by_key(|candidate| candidate.suits); // stable: the site's order stays
             Ok(found)
         };
-        match &self.cache {
-            None => ask.await,
-            Some(cache) => cache.get(&question(site, term, size), ask).await,
+        let Some(kept) = &self.kept else { return ask.await };
+        let ask = async {
+            let found = ask.await.map_err(Nothing::Failed)?;
+            if found.is_empty() { Err(Nothing::Empty) } else { Ok(found) }
+        };
+        match kept.get_or_ask(question(site, term, size), |_| true, ask).await {
+            Ok(found) => Ok(found.to_vec()),
+            Err(Nothing::Empty) => Ok(Vec::new()),
+            Err(Nothing::Failed(error)) => Err(error),
         }
     }
 
     /// Drops what is kept of a search.
     pub async fn forget(&self, source: VideoSource, term: &str, size: Size) {
-        if let (Some(cache), Some(site)) = (&self.cache, self.site(source)) {
-            cache.forget(&question(site, term, size)).await;
+        if let (Some(kept), Some(site)) = (&self.kept, self.site(source)) {
+            kept.forget(question(site, term, size)).await;
         }
     }
 
@@ -138,8 +156,8 @@ impl Stock {
 }
 
 /// Everything that changes an answer: the files are chosen by the size, and so is the order.
-fn question(site: &Site, term: &str, size: Size) -> String {
-    format!("{} {} {size} {term}", site.name, site.base_url)
+fn question(site: &Site, term: &str, size: Size) -> Digest {
+    Digest::of(format!("{} {} {size} {term}", site.name, site.base_url).as_bytes())
 }
 
 /// A site's seconds as milliseconds.

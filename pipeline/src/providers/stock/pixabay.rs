@@ -11,8 +11,8 @@ use super::{Candidate, File};
 use crate::providers::ProviderError;
 
 const PER_PAGE: u32 = 50;
-/// Pixabay refuses longer ones.
-const MAX_TERM_CHARS: usize = 100;
+/// Longest term that may be searched for: Pixabay refuses longer ones.
+pub const MAX_TERM_CHARS: usize = 100;
 
 #[derive(Deserialize)]
 struct Answer {

@@ -41,7 +41,9 @@ impl Site {
         with: impl Fn(Option<&SecretString>) -> reqwest::RequestBuilder,
         url: &str,
     ) -> Result<T, ProviderError> {
+        let mut n_left = self.keys.len();
         loop {
+            n_left -= 1;
             let index = self.turn(url).await?;
             let key = self.keys.get(index);
             let call = Call {
@@ -53,9 +55,10 @@ impl Site {
                 max_bytes: MAX_JSON_BYTES,
                 patience: Duration::MAX,
             };
-            // Another key helps at once, waiting helps later.
-            let has_other = self.keys.has_other(index, Timestamp::now());
-            let patient = |error: &ProviderError| !(has_other && is_of_key(error));
+            // Another key helps at once, waiting helps later. Keys that wake up meanwhile are not asked
+            // with again: they may fall asleep as fast.
+            let has_other = n_left > 0 && self.keys.has_other(index, Timestamp::now());
+            let patient = |failure: &Failure| !(has_other && is_of_key(&failure.error));
             match call.answer(patient).await {
                 Ok(answer) => {
                     self.answered(index, &answer);

@@ -53,7 +53,7 @@ fn stock(server: &TestServer, key: Option<&str>) -> Stock {
         Site::new(name, client(), &server.base_url, keys)
     };
     let [pexels, pixabay, coverr] = ["pexels", "pixabay", "coverr"].map(site);
-    Stock { pexels, pixabay, coverr, cache: None }
+    Stock { pexels, pixabay, coverr, kept: None }
 }
 
 /// The clips for a term at `answer`, and what was asked to get them.
@@ -177,4 +177,35 @@ async fn keys_take_turns_and_those_that_fail_rest() {
     let error = last.expect_err("used up");
     let expected = "the quota of the key in THE_KEY is used up until 2100-01-01T00:00:00Z";
     assert!(error.ends_with(expected), "{error}");
+}
+
+#[tokio::test]
+async fn keys_that_are_all_refused_without_a_pause_are_asked_with_a_few_times() {
+    let often = say(429, "Retry-After: 0\r\n", "often");
+    let ended = tokio::time::timeout(Duration::from_secs(60), rotate("a,b", vec![often])).await;
+    let (last, keys) = ended.expect("an end");
+    assert!(last.expect_err("often").ends_with("after 4 attempts: often"));
+    // The first key once, the last one four times, for each of two searches.
+    assert!(keys.len() <= 2 * 5, "{keys:?}");
+}
+
+#[tokio::test]
+async fn what_was_found_is_kept_and_what_was_not_is_searched_again() {
+    let empty = || say(200, "", r#"{"hits": []}"#);
+    let hit = r#"{"hits": [{"id": 1, "pageURL": "p", "tags": "sea", "duration": 8,
+        "videos": {"large": {"url": "https://p/1.mp4", "width": 1080, "height": 1920, "size": 9}}}]}"#;
+    let server = TestServer::start(vec![say(400, "", "no"), empty(), say(200, "", hit)]).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let kept = Kept::new(folder.path().to_owned(), Duration::from_secs(60), SEARCHES);
+    let stock = Stock { kept: Some(kept), ..stock(&server, None) };
+    let size = "540x960".parse().expect("a size");
+    let search = || stock.search(VideoSource::Pixabay, "sea", size);
+    search().await.expect_err("refused");
+    assert_eq!(search().await, Ok(vec![]));
+    let found = search().await.expect("a clip");
+    assert_eq!(search().await, Ok(found));
+    assert_eq!(server.asked().len(), 3, "the last one is kept");
+    stock.forget(VideoSource::Pixabay, "sea", size).await;
+    search().await.expect("a clip");
+    assert_eq!(server.asked().len(), 4);
 }

@@ -7,7 +7,7 @@ use crate::artefacts::MediaInfo;
 use crate::media;
 
 /// A clip shorter than this is a flicker.
-const MIN_CLIP_MS: u64 = 1_000;
+pub(super) const MIN_CLIP_MS: u64 = 1_000;
 /// A longer one is no clip: half a day.
 const MAX_CLIP_MS: u64 = 12 * 3_600_000;
 /// Endings of pictures that a user may name: MoneyPrinterTurbo's, and WebP.

@@ -6,6 +6,7 @@ use futures::StreamExt;
 use futures::stream::FuturesOrdered;
 use protocol::JobSpec;
 
+use super::inspect::MIN_CLIP_MS;
 use super::need::Need;
 use crate::error::StageError;
 use crate::parts::Parts;
@@ -14,8 +15,6 @@ use crate::providers::stock::{Candidate, Suits};
 
 /// Searched when the terms find too little: short-video-maker's word for it is joker.
 const JOKER: &str = "nature";
-/// A clip shorter than this is a flicker.
-const MIN_CLIP_MS: u64 = 1_000;
 /// Terms that are searched for, whatever a language model gives.
 const MAX_TERMS: usize = 50;
 

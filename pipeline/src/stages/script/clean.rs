@@ -1,6 +1,6 @@
 //! The narration in what a language model answers.
 
-use crate::providers::llm::without_thoughts;
+use crate::providers::llm::{tag_name, without_thoughts};
 
 /// What a model writes before the spoken text, where a line begins with it and a colon.
 const LABELS: [&str; 15] = [
@@ -30,6 +30,8 @@ const TAGS: [&str; 9] = ["br", "br/", "br /", "b", "i", "u", "p", "em", "strong"
 /// Removed are thoughts, code fences, rules, heading, list, quotation and emphasis marks, the frame of a
 /// table, images, the target of a link, labels such as `Narrator:`, a line that announces the script,
 /// and lines that are one stage direction in brackets as a whole. Brackets inside a sentence stay.
+///
+/// Each mark is looked at once: an answer is as long as a broken model makes it.
 pub(super) fn clean(answer: &str) -> String {
     let spoken = without_thoughts(answer);
     let mut paragraphs = vec![String::new()];
@@ -128,13 +130,15 @@ fn without_links(line: &str) -> String {
 /// The text of the link that `from` begins with, and where the link ends. Only what leads somewhere is a
 /// link: the second brackets of "[almost](really)" are spoken.
 fn link(from: &str) -> Option<(&str, usize)> {
-    let close = from.find(']')?;
-    let text = from.get(1..close).filter(|text| !text.contains('['))?;
-    let target = from[close + 1..].strip_prefix('(')?;
-    let target = &target[..target.find(')')?];
+    // Neither text nor target goes on beyond the next bracket.
+    let inside = from.strip_prefix('[')?;
+    let (text, behind) = inside.split_at(inside.find(['[', ']'])?);
+    let target = behind.strip_prefix("](")?;
+    let target = &target[..target.find(['[', ')'])?];
+    let is_closed = behind[2 + target.len()..].starts_with(')');
     let leads =
         target.contains("://") || target.starts_with(['/', '#']) || target.contains("mailto:");
-    leads.then_some((text, close + 3 + target.len()))
+    (is_closed && leads).then_some((text, text.len() + target.len() + 4))
 }
 
 fn without_tags(line: &str) -> String {
@@ -142,12 +146,11 @@ fn without_tags(line: &str) -> String {
     let mut rest = line;
     while let Some(open) = rest.find('<') {
         kept.push_str(&rest[..open]);
-        let name = rest[open + 1..].split_once('>').map(|(name, _)| name);
         let is_mark = |name: &&str| {
             let name = name.trim_start_matches('/').to_ascii_lowercase();
             TAGS.contains(&name.as_str())
         };
-        match name.filter(is_mark) {
+        match tag_name(&rest[open..]).filter(is_mark) {
             Some(name) => rest = &rest[open + name.len() + 2..],
             None => {
                 kept.push('<');
@@ -165,20 +168,21 @@ fn without_emphasis(line: &str) -> String {
     let line = line.replace("~~", "").replace('`', "");
     let letters: Vec<char> = line.chars().collect();
     let at = |place: Option<usize>| place.and_then(|place| letters.get(place)).copied();
-    let is_kept = |&(place, letter): &(usize, &char)| {
-        let (before, after) = (at(place.checked_sub(1)), at(Some(place + 1)));
-        match letter {
+    let (mut kept, mut place) = (String::with_capacity(line.len()), 0_usize);
+    // Underscores that stand together stay or go together.
+    for run in letters.chunk_by(|a, b| *a == '_' && *b == '_') {
+        let (before, after) = (at(place.checked_sub(1)), at(Some(place + run.len())));
+        let is_kept = match run[0] {
             '*' => before == Some(' ') && after == Some(' '),
-            '_' => {
-                let is_word = |c: Option<&char>| c.is_some_and(|c| c.is_alphanumeric());
-                let beyond = |c: &&char| **c != '_';
-                is_word(letters[..place].iter().rev().find(beyond))
-                    && is_word(letters[place..].iter().find(beyond))
-            }
+            '_' => [before, after].iter().all(|c| c.is_some_and(char::is_alphanumeric)),
             _ => true,
+        };
+        if is_kept {
+            kept.extend(run);
         }
-    };
-    letters.iter().enumerate().filter(is_kept).map(|(_, letter)| letter).collect()
+        place += run.len();
+    }
+    kept
 }
 
 /// The line without a label such as `Narrator (V.O.):` at its beginning.
@@ -254,6 +258,8 @@ mod tests {
         check("![A wave](https://sea.example/w.jpg)\nThe sea.", "The sea.");
         check("It is [almost](really) black [1].", "It is [almost](really) black [1].");
         check("[a](", "[a](");
+        check("[a](https://[b](https://sea.example)", "[a](https://b");
+        check("[[a](/b) c](/d)", "[a c](/d)");
     }
 
     #[test]
@@ -281,6 +287,15 @@ mod tests {
         );
         check("(a) and (b)", "(a) and (b)");
         check("The sea (", "The sea (");
+    }
+
+    /// As long as it takes where each mark is looked for to the end: minutes.
+    #[test]
+    fn a_million_marks_are_read_once() {
+        for mark in ["<", "[", "[a](", "_", "*", "(", "\n|"] {
+            let cleaned = clean(&mark.repeat(1 << 20));
+            assert!(cleaned.len() <= mark.len() << 20);
+        }
     }
 
     proptest! {

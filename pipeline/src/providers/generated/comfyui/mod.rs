@@ -22,7 +22,7 @@ use self::cancel::CancelOnDrop;
 use self::history::{File, State};
 use self::socket::{Heard, Socket};
 use super::template::Template;
-use super::{GeneratorError, MakeError, Product, Transfer, Wish};
+use super::{GeneratorError, MakeError, Product, Transfer, Wish, to_its_end};
 use crate::elsewhere;
 use crate::providers::http::{Call, MAX_JSON_BYTES};
 use crate::providers::{ProviderError, SetupError};
@@ -101,8 +101,9 @@ impl Comfyui {
         let client_id = Uuid::new_v4();
         // Opened first: what is said between the request and the socket would be lost.
         let socket = Socket::open(&self.base_url, client_id).await;
-        let prompt_id = self.queue(&workflow, client_id).await?;
-        let cancel = CancelOnDrop::new(&self.client, &self.base_url, &prompt_id);
+        let (client, base_url) = (self.client.clone(), self.base_url.clone());
+        let queued = async move { queue(&client, &base_url, &workflow, client_id).await };
+        let (prompt_id, cancel) = to_its_end(queued).await?;
         let followed =
             tokio::time::timeout(self.timeout, self.follow(socket, client_id, &prompt_id));
         let followed = followed.await.unwrap_or_else(|_| {
@@ -119,20 +120,6 @@ impl Comfyui {
             products.push(self.fetch(&prompt_id, &file, to).await?);
         }
         Ok(products)
-    }
-
-    async fn queue(&self, workflow: &Value, client_id: Uuid) -> Result<String, MakeError> {
-        let url = format!("{}/prompt", self.base_url);
-        let body = json!({"prompt": workflow, "client_id": client_id.to_string()});
-        let call = self.call(self.client.post(&url).json(&body).build(), &url);
-        let answer = call.answer(|_| true).await.map_err(|failure| match failure.error {
-            ProviderError::Refused { url, status, reason } => {
-                let reason = history::refusal(&failure.body).unwrap_or(reason);
-                ProviderError::Refused { url, status, reason }
-            }
-            other => other,
-        })?;
-        Ok(call.read::<Queued>(&answer.body, "a prompt_id")?.prompt_id)
     }
 
     /// Waits for the end of a run and gives what it made.
@@ -175,7 +162,7 @@ impl Comfyui {
     /// What the run made. None: it goes on.
     async fn made(&self, prompt_id: &str) -> Result<Option<Vec<File>>, MakeError> {
         let url = format!("{}/history/{prompt_id}", self.base_url);
-        let call = self.call(self.client.get(&url).build(), &url);
+        let call = call(&self.client, self.client.get(&url), &url);
         let history: Value = call.json("a history").await?;
         match history::state(&history, prompt_id) {
             State::Running => Ok(None),
@@ -221,17 +208,43 @@ impl Comfyui {
             },
         }
     }
+}
 
-    fn call<'a>(&'a self, request: reqwest::Result<reqwest::Request>, url: &'a str) -> Call<'a> {
-        Call {
-            client: &self.client,
-            request,
-            url,
-            key: None,
-            key_env: "nothing",
-            max_bytes: MAX_JSON_BYTES,
-            patience: Duration::MAX,
+/// Queues a run: its id, and what takes it out again.
+async fn queue(
+    client: &reqwest::Client,
+    base_url: &str,
+    workflow: &Value,
+    client_id: Uuid,
+) -> Result<(String, CancelOnDrop), MakeError> {
+    let url = format!("{base_url}/prompt");
+    let body = json!({"prompt": workflow, "client_id": client_id.to_string()});
+    let call = call(client, client.post(&url).json(&body), &url);
+    let answer = call.creation().await.map_err(|failure| match failure.error {
+        ProviderError::Refused { url, status, reason } => {
+            let reason = history::refusal(&failure.body).unwrap_or(reason);
+            ProviderError::Refused { url, status, reason }
         }
+        other => other,
+    })?;
+    let Queued { prompt_id } = call.read(&answer.body, "a prompt_id")?;
+    let cancel = CancelOnDrop::new(client, base_url, &prompt_id);
+    Ok((prompt_id, cancel))
+}
+
+fn call<'a>(
+    client: &'a reqwest::Client,
+    request: reqwest::RequestBuilder,
+    url: &'a str,
+) -> Call<'a> {
+    Call {
+        client,
+        request: request.build(),
+        url,
+        key: None,
+        key_env: "nothing",
+        max_bytes: MAX_JSON_BYTES,
+        patience: Duration::MAX,
     }
 }
 

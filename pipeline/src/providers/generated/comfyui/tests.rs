@@ -14,6 +14,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::super::test_world::{contents, serve, transfer, wish};
 use super::*;
+use crate::providers::test_server::{Answer, TestServer};
 
 /// How the server behaves.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,6 +27,8 @@ struct Manner {
     fails: bool,
     /// The workflow is refused.
     refuses: bool,
+    /// A run is there so much before it is answered.
+    lag: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +65,7 @@ async fn prompt(Of(server): Of<Arc<Server>>, Json(request): Json<Value>) -> Resp
         seen.prompts.insert(id.clone(), text);
         seen.client_ids.push(client_id.clone());
     }
+    tokio::time::sleep(server.manner.lag).await;
     if !server.manner.hangs {
         tokio::spawn(run(server, id.clone(), client_id));
     }
@@ -273,15 +277,43 @@ async fn a_run_that_nobody_waits_for_is_taken_out_of_the_queue() {
             let error = make.await.expect_err("it hangs").to_string();
             assert!(error.ends_with("expected an end within 0.3 s, found none"), "{error}");
         }
-        let told = told(&world.server, 2).await;
-        let seen = world.server.seen.lock().expect("no panic");
-        let id = seen.prompts.keys().next().expect("a run");
-        let expected = [
-            format!(r#"queue {{"delete":["{id}"]}}"#),
-            format!(r#"interrupt {{"prompt_id":"{id}"}}"#),
-        ];
-        assert_eq!(told, expected);
+        check_cancelled(&world.server).await;
     }
+}
+
+#[tokio::test]
+async fn a_run_that_is_still_being_queued_is_taken_out_too() {
+    let lag = Duration::from_millis(300);
+    let world = world(Manner { hangs: true, lag, ..Manner::default() }, set(1)).await;
+    let wish = wish("waves");
+    let make = world.comfyui.make(&wish, &world.transfer);
+    let dropped = tokio::time::timeout(Duration::from_millis(150), make).await;
+    assert!(dropped.is_err(), "there is no answer yet");
+    check_cancelled(&world.server).await;
+}
+
+/// That the only run was taken out of the queue.
+async fn check_cancelled(server: &Server) {
+    let told = told(server, 2).await;
+    let seen = server.seen.lock().expect("no panic");
+    let id = seen.prompts.keys().next().expect("a run");
+    let expected =
+        [format!(r#"queue {{"delete":["{id}"]}}"#), format!(r#"interrupt {{"prompt_id":"{id}"}}"#)];
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn what_may_have_been_queued_is_not_queued_again() {
+    let server = TestServer::start(vec![Answer::Reset]).await;
+    let (folder, transfer) = transfer();
+    let workflow = folder.path().join("workflow.json");
+    fs_err::write(&workflow, WORKFLOW).expect("written");
+    let base_url = server.base_url.clone();
+    let settings = settings::Comfyui { base_url, workflow: Some(workflow), ..set(1) };
+    let comfyui = Comfyui::new(&settings).expect("set up").expect("a workflow");
+    comfyui.make(&wish("waves"), &transfer).await.expect_err("no answer");
+    let n_queued = server.asked().iter().filter(|asked| asked.starts_with("POST")).count();
+    assert_eq!(n_queued, 1);
 }
 
 #[tokio::test]

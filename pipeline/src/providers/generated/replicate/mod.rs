@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use self::output::File;
 use super::template::{Template, TemplateError};
-use super::{GeneratorError, MakeError, Product, Transfer, Wish};
+use super::{GeneratorError, MakeError, Product, Transfer, Wish, to_its_end};
 use crate::elsewhere;
 use crate::providers::http::{Call, MAX_JSON_BYTES};
 use crate::providers::{Key, ProviderError, SetupError};
@@ -27,6 +27,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 /// A file in a JSON document may be a video.
 const MAX_ANSWER_BYTES: usize = 8 * MAX_JSON_BYTES;
+/// What is expected of creating one and of looking at it.
+const A_PREDICTION: &str = "a prediction";
 const GAUGE: &str = "reelbench_replicate_predictions";
 
 /// A model on Replicate, and how many of its predictions may run.
@@ -106,9 +108,8 @@ impl Replicate {
         let _at_work = elsewhere::enter(); // it infers for us
         // The semaphore is never closed.
         let slot = self.slots.acquire().await;
-        let created = self.create(wish).await?;
+        let (created, mut running) = self.create(wish).await?;
         let slot = self.poll_inside_limiter.then_some(slot);
-        let mut running = Running::new(&self.api, &created.id);
         let ended = tokio::time::timeout(self.timeout, self.follow(created)).await;
         let products = match ended {
             Ok(Ok(prediction)) => {
@@ -128,20 +129,13 @@ impl Replicate {
         products
     }
 
-    async fn create(&self, wish: &Wish) -> Result<Prediction, ProviderError> {
+    async fn create(&self, wish: &Wish) -> Result<(Prediction, Running), ProviderError> {
         let mut body = json!({"input": self.input.fill(wish, "")});
         if let Some(version) = &self.version {
             body["version"] = json!(version);
         }
-        let request = self.api.client.post(&self.create_url).json(&body);
-        let prediction: Prediction = self.api.json(request, &self.create_url).await?;
-        // It goes into an address.
-        let is_name = |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric());
-        if is_name(&prediction.id) {
-            return Ok(prediction);
-        }
-        let (url, found) = (self.create_url.clone(), format!("{:?}", prediction.id));
-        Err(ProviderError::BadAnswer { url, expected: "the id of a prediction", found })
+        let (api, url) = (self.api.clone(), self.create_url.clone());
+        to_its_end(async move { api.create(&url, &body).await }).await
     }
 
     /// Polls until the prediction has ended well.
@@ -161,7 +155,8 @@ impl Replicate {
                 }
             }
             tokio::time::sleep(self.poll).await;
-            prediction = self.api.json(self.api.client.get(&url), &url).await?;
+            let look = self.api.call(self.api.client.get(&url), &url);
+            prediction = look.json(A_PREDICTION).await?;
         }
     }
 
@@ -215,12 +210,26 @@ impl Replicate {
 }
 
 impl Api {
-    async fn json(
+    async fn create(
         &self,
-        request: reqwest::RequestBuilder,
         url: &str,
-    ) -> Result<Prediction, ProviderError> {
-        let call = Call {
+        body: &Value,
+    ) -> Result<(Prediction, Running), ProviderError> {
+        let call = self.call(self.client.post(url).json(body), url);
+        let answer = call.creation().await.map_err(|failure| failure.error)?;
+        let prediction: Prediction = call.read(&answer.body, A_PREDICTION)?;
+        // It goes into an address.
+        let is_name = |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric());
+        if !is_name(&prediction.id) {
+            let found = format!("{:?}", prediction.id);
+            return Err(call.bad_answer("the id of a prediction", &found));
+        }
+        let running = Running::new(self, &prediction.id);
+        Ok((prediction, running))
+    }
+
+    fn call<'a>(&'a self, request: reqwest::RequestBuilder, url: &'a str) -> Call<'a> {
+        Call {
             client: &self.client,
             request: self.signed(request).build(),
             url,
@@ -228,8 +237,7 @@ impl Api {
             key_env: self.key.env(),
             max_bytes: MAX_ANSWER_BYTES,
             patience: Duration::MAX,
-        };
-        call.json("a prediction").await
+        }
     }
 
     fn signed(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::super::test_world::{contents, serve, transfer, wish};
 use super::*;
+use crate::providers::test_server::{Answer, TestServer, say};
 
 /// Looks at a prediction until it has ended.
 const LOOKS: u32 = 3;
@@ -21,6 +22,8 @@ struct Server {
     base_url: Mutex<String>,
     /// How each prediction ends.
     status: &'static str,
+    /// What creates one answers so much later.
+    lag: Duration,
     seen: Mutex<Seen>,
 }
 
@@ -42,16 +45,21 @@ async fn create(
     Json(request): Json<Value>,
 ) -> Response {
     assert_eq!(headers.get("authorization").expect("a token"), "Bearer r8-secret");
-    let mut seen = server.seen.lock().expect("no panic");
-    if seen.refusals_left > 0 {
-        seen.refusals_left -= 1;
-        return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "0")], "often").into_response();
-    }
-    let id = format!("p{}", seen.predictions.len());
-    seen.created_at.push(uri.path().to_owned());
-    seen.predictions.insert(id.clone(), (0, request));
-    seen.running += 1;
-    seen.most_running = seen.most_running.max(seen.running);
+    let id = {
+        let mut seen = server.seen.lock().expect("no panic");
+        if seen.refusals_left > 0 {
+            seen.refusals_left -= 1;
+            let often = [("retry-after", "0")];
+            return (StatusCode::TOO_MANY_REQUESTS, often, "often").into_response();
+        }
+        let id = format!("p{}", seen.predictions.len());
+        seen.created_at.push(uri.path().to_owned());
+        seen.predictions.insert(id.clone(), (0, request));
+        seen.running += 1;
+        seen.most_running = seen.most_running.max(seen.running);
+        id
+    };
+    tokio::time::sleep(server.lag).await;
     (StatusCode::CREATED, Json(json!({"id": id, "status": "starting"}))).into_response()
 }
 
@@ -90,7 +98,11 @@ struct World {
 }
 
 async fn world(status: &'static str, settings: settings::Replicate) -> World {
-    let server = Arc::new(Server { status, ..Server::default() });
+    world_at(Server { status, ..Server::default() }, settings).await
+}
+
+async fn world_at(server: Server, settings: settings::Replicate) -> World {
+    let server = Arc::new(server);
     let router = Router::new()
         .route("/v1/predictions", post(create))
         .route("/v1/models/{owner}/{name}/predictions", post(create))
@@ -191,14 +203,44 @@ async fn a_prediction_that_nobody_waits_for_is_cancelled() {
             let error = make.await.expect_err("it hangs").to_string();
             assert!(error.ends_with("p0: expected an end within 0.3 s, found none"), "{error}");
         }
-        let mut cancelled = Vec::new();
-        for _ in 0..500 {
-            cancelled.clone_from(&world.server.seen.lock().expect("no panic").cancelled);
-            if !cancelled.is_empty() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        assert_eq!(cancelled, ["p0"]);
+        assert_eq!(cancelled(&world.server).await, ["p0"]);
     }
+}
+
+#[tokio::test]
+async fn one_that_is_still_being_created_is_cancelled_too() {
+    let server =
+        Server { status: "processing", lag: Duration::from_millis(300), ..Server::default() };
+    let world = world_at(server, set(1)).await;
+    let wish = wish("waves");
+    let make = world.replicate.make(&wish, &world.transfer);
+    let dropped = tokio::time::timeout(Duration::from_millis(150), make).await;
+    assert!(dropped.is_err(), "there is no answer yet");
+    assert_eq!(cancelled(&world.server).await, ["p0"]);
+}
+
+#[tokio::test]
+async fn what_may_have_been_created_is_not_created_again() {
+    for answer in [Answer::Reset, say(504, "", "late"), say(201, "", "{\"id\"")] {
+        let server = TestServer::start(vec![answer]).await;
+        let base_url = server.base_url.clone();
+        let model = Some("owner/name".to_owned());
+        let settings = settings::Replicate { base_url, model, ..set(1) };
+        let replicate = Replicate::new(&settings).expect("set up").expect("a model");
+        let (_folder, transfer) = transfer();
+        replicate.make(&wish("waves"), &transfer).await.expect_err("no answer");
+        assert_eq!(server.asked().len(), 1);
+    }
+}
+
+/// What was cancelled within some seconds.
+async fn cancelled(server: &Server) -> Vec<String> {
+    for _ in 0..500 {
+        let cancelled = server.seen.lock().expect("no panic").cancelled.clone();
+        if !cancelled.is_empty() {
+            return cancelled;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Vec::new()
 }
