@@ -29,6 +29,7 @@ pub use error::MediaError;
 pub use graph::{Targets, arguments};
 pub use loudness::{gain_db, loudness};
 pub use plan::{BurnIn, Cut, Encoding, Mode, Music, RenderPlan, ShotInput};
+pub(crate) use probe::{SAFE_INPUT, file_url};
 pub use probe::{parse_probe, probe};
 pub use render::{Render, render};
 pub use sound::to_wav;

@@ -2,7 +2,7 @@
 
 use protocol::{ConcatMode, JobSpec, SelectionInfo};
 
-use crate::artefacts::{Clip, Materials, Narration, Script, Selection};
+use crate::artefacts::{Clip, ClipKind, Materials, Narration, Script, Selection};
 use crate::error::StageError;
 use crate::ml::{CLIP, Footage, MINILM};
 use crate::parts::Parts;
@@ -136,6 +136,7 @@ fn footage(clip: &Clip) -> Footage {
         path: clip.path.clone(),
         sha256: clip.sha256.clone(),
         duration_ms: clip.media.video_ms,
+        is_still: clip.kind == ClipKind::Image,
     }
 }
 
