@@ -24,7 +24,7 @@ pub use espeak::helper_beside_this_program;
 pub use openai::OpenAiSpeech;
 use protocol::TimingSource;
 pub use turns::Turns;
-pub use voice::{Engine, UnknownVoice, Voice, language_of, voice_for};
+pub use voice::{Engine, UnknownVoice, Voice, spoken_language, voice_for};
 pub use wav::{Wav, WavError, wav_length_ms};
 pub use words::{Event, EventKind, words_from_events};
 

@@ -10,7 +10,7 @@ use crate::selection::{
     ClipFacts, Fit, Likeness, Order, Reel, Segment, Slot, plan_shots, segments, videos,
 };
 use crate::settings::Similarity;
-use crate::speech::language_of;
+use crate::speech::spoken_language;
 
 /// MiniLM was trained on English alone: what it says of another language is noise.
 const MINILM_LANGUAGE: &str = "en";
@@ -33,9 +33,9 @@ pub async fn run(
     let slots = plan_shots(narration.duration_ms, spec.longest_shot_ms(), &segments);
     let clips: Vec<ClipFacts> =
         materials.clips.iter().map(|clip| ClipFacts { duration_ms: clip.media.video_ms }).collect();
-    let weight = parts.settings.similarity.clip_weight;
-    let info = mode(spec, language_of(&script.text), parts.trusts(MINILM));
-    let info = with_pictures(info, weight, parts.trusts(CLIP));
+    let settings = parts.settings.similarity.clone();
+    let info = mode(spec, &script.text, parts.trusts(MINILM));
+    let info = with_pictures(info, settings.clip_weight, parts.trusts(CLIP));
     if let Some(warning) = &info.warning {
         tracing::warn!("{warning}");
     }
@@ -75,7 +75,7 @@ fn select(
 }
 
 /// In which order clips are shown, and why it is not the one that was asked for.
-fn mode(spec: &JobSpec, language: &str, knows_likeness: bool) -> SelectionInfo {
+fn mode(spec: &JobSpec, text: &str, knows_likeness: bool) -> SelectionInfo {
     let instead = |warning| info(ConcatMode::Sequential, Some(warning));
     if spec.match_materials_to_script {
         // Its terms are in the order of the script, and so are the clips.
@@ -84,6 +84,7 @@ fn mode(spec: &JobSpec, language: &str, knows_likeness: bool) -> SelectionInfo {
     if spec.video_concat_mode != ConcatMode::Semantic {
         return info(spec.video_concat_mode, None);
     }
+    let language = spoken_language(&spec.video_language, text);
     if language != MINILM_LANGUAGE {
         return instead(format!(
             "{MINILM} was trained on English and the script is {language:?}: clips follow in the \
@@ -152,16 +153,17 @@ mod tests {
     #[track_caller]
     fn check(
         asked: ConcatMode,
-        (matched, language, has_weights): (bool, &str, bool),
+        (matched, language, text, has_weights): (bool, &str, &str, bool),
         expected: ConcatMode,
         warning: Option<&str>,
     ) {
         let spec = JobSpec {
             video_concat_mode: asked,
             match_materials_to_script: matched,
+            video_language: language.to_owned(),
             ..JobSpec::default()
         };
-        let found = mode(&spec, language, has_weights);
+        let found = mode(&spec, text, has_weights);
         assert_eq!(found.mode, expected);
         match (found.warning, warning) {
             (None, None) => {}
