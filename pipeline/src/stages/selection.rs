@@ -39,14 +39,20 @@ pub async fn run(
     if let Some(warning) = &info.warning {
         tracing::warn!("{warning}");
     }
-    let likeness = match info.mode {
+    let compared = match info.mode {
         ConcatMode::Semantic => {
-            Some(likeness(parts, &segments, &materials.clips, info.pictures).await?)
+            Some(compared(parts, &segments, &materials.clips, info.pictures).await?)
         }
         ConcatMode::Random | ConcatMode::Sequential => None,
     };
-    let order = order(info.mode, likeness.as_ref(), &parts.settings.similarity);
-    Ok(select(spec, &slots, &clips, order, info))
+    let spec = spec.clone();
+    // Ten videos of some hundred shots each take seconds: not on a thread that serves others.
+    let chosen = tokio::task::spawn_blocking(move || {
+        let likeness = compared.map(|compared| compared.joined(settings.clip_weight));
+        let order = order(info.mode, likeness.as_ref(), &settings);
+        select(&spec, &slots, &clips, order, info)
+    });
+    chosen.await.map_err(|error| StageError::transient("panic", error))
 }
 
 fn order<'a>(mode: ConcatMode, likeness: Option<&'a Likeness>, settings: &Similarity) -> Order<'a> {
@@ -113,23 +119,41 @@ fn with_pictures(info: SelectionInfo, weight: f32, is_trained: bool) -> Selectio
     SelectionInfo { pictures: is_trained, warning: (!is_trained).then(warning), ..info }
 }
 
-async fn likeness(
+/// How like the clips are to what is said.
+struct Compared {
+    /// By what is written of them.
+    words: Likeness,
+    /// By what is seen in them. None: that does not count.
+    pictures: Option<Likeness>,
+}
+
+impl Compared {
+    fn joined(self, weight: f32) -> Likeness {
+        match self.pictures {
+            Some(pictures) => self.words.mixed(&pictures, weight),
+            None => self.words,
+        }
+    }
+}
+
+async fn compared(
     parts: &Parts,
     segments: &[Segment],
     clips: &[Clip],
     has_pictures: bool,
-) -> Result<Likeness, StageError> {
+) -> Result<Compared, StageError> {
     let said: Vec<String> = segments.iter().map(|segment| segment.text.clone()).collect();
     let seen: Vec<String> = clips.iter().map(seen).collect();
     let failed = |error| StageError::transient("embedding_failed", error);
-    let settings = &parts.settings.similarity;
-    let likeness = parts.models.compare(&said, &seen, settings.mode).await.map_err(failed)?;
-    if !has_pictures {
-        return Ok(likeness);
-    }
-    let footage: Vec<Footage> = clips.iter().map(footage).collect();
-    let pictures = parts.models.compare_pictures(&said, &footage).await.map_err(failed)?;
-    Ok(likeness.mixed(&pictures, settings.clip_weight))
+    let way = parts.settings.similarity.mode;
+    let words = parts.models.compare(&said, &seen, way).await.map_err(failed)?;
+    let pictures = if has_pictures {
+        let footage: Vec<Footage> = clips.iter().map(footage).collect();
+        Some(parts.models.compare_pictures(&said, &footage).await.map_err(failed)?)
+    } else {
+        None
+    };
+    Ok(Compared { words, pictures })
 }
 
 fn footage(clip: &Clip) -> Footage {
@@ -175,13 +199,21 @@ mod tests {
     #[test]
     fn the_order_is_the_one_asked_for_where_that_can_be() {
         use ConcatMode::{Random, Semantic, Sequential};
-        check(Random, (false, "en", true), Random, None);
-        check(Sequential, (false, "vi", true), Sequential, None);
-        check(Semantic, (false, "en", true), Semantic, None);
-        check(Semantic, (false, "en", false), Sequential, Some("no trained minilm weights"));
-        check(Semantic, (false, "vi", true), Sequential, Some("the script is \"vi\""));
-        check(Random, (true, "en", true), Sequential, None);
-        check(Semantic, (true, "en", false), Sequential, None);
+        let (english, vietnamese, german) = ("The sea.", "Biển giữ bí mật.", "Das Meer.");
+        check(Random, (false, "en", english, true), Random, None);
+        check(Sequential, (false, "vi", vietnamese, true), Sequential, None);
+        check(Semantic, (false, "", english, true), Semantic, None);
+        check(Semantic, (false, "en-GB", english, true), Semantic, None);
+        check(
+            Semantic,
+            (false, "en", english, false),
+            Sequential,
+            Some("no trained minilm weights"),
+        );
+        check(Semantic, (false, "", vietnamese, true), Sequential, Some("the script is \"vi\""));
+        check(Semantic, (false, "de-AT", german, true), Sequential, Some("the script is \"de\""));
+        check(Random, (true, "en", english, true), Sequential, None);
+        check(Semantic, (true, "en", english, false), Sequential, None);
     }
 
     #[test]
