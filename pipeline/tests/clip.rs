@@ -161,6 +161,16 @@ async fn a_known_picture_is_neither_decoded_nor_encoded_again() {
 }
 
 #[tokio::test]
+async fn a_request_waits_for_no_other() {
+    let Some(dir) = models_dir() else { return };
+    // Requests are answered one by one: to gather them would only cost time.
+    let models = start_waiting(&dir, 8, None, Duration::from_secs(3_600));
+    let vectors = models.embed_for_pictures(vec!["a cat".to_owned()]);
+    let vectors = tokio::time::timeout(Duration::from_secs(300), vectors).await;
+    assert_eq!(vectors.expect("long before the hour is over").map(|found| found.len()), Ok(1));
+}
+
+#[tokio::test]
 async fn what_is_no_picture_is_named() {
     let Some(dir) = models_dir() else { return };
     let folder = tempfile::tempdir().expect("a folder");
