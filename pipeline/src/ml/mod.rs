@@ -23,6 +23,8 @@ mod not_built;
 mod owner;
 mod picture;
 #[cfg(feature = "ml")]
+mod pretrained;
+#[cfg(feature = "ml")]
 mod whisper;
 #[cfg(feature = "ml")]
 mod words;
