@@ -2,6 +2,7 @@
 
 use protocol::{JobSpec, TimingSource};
 
+use super::heard;
 use crate::artefacts::{Narration, Script, Subtitles, TimedWord};
 use crate::captions::ass::{self, Style};
 use crate::captions::backdrop::Backdrop;
@@ -127,8 +128,7 @@ async fn timed_words(
     let sound = folder.file(&narration.file);
     let mut note = None;
     if parts.trusts(WHISPER) {
-        let heard = parts.models.transcribe(&sound, &spec.video_language).await;
-        let heard = heard.map_err(|error| StageError::transient("whisper_failed", error))?;
+        let heard = heard::words(parts, spec, &sound, folder).await?;
         let (text, duration_ms) = (script.text.clone(), narration.duration_ms);
         let aligned = aside(move || timing::align(&text, &heard, duration_ms)).await?;
         if aligned.heard_share >= parts.settings.subtitles.min_heard_share {
