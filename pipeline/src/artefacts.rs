@@ -62,8 +62,9 @@ pub struct SearchTerms {
     pub terms: Vec<String>,
 }
 
-/// One word of the narration. A word is what stands between white space in the script, with its
-/// punctuation: the words of a narration, joined by single spaces, are its text.
+/// One word of the narration, with its punctuation: what stands between white space in the script, and
+/// within that each Chinese or Japanese letter (`timeline::tokens`). Together the words are the text
+/// without its white space.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimedWord {
     /// As it stands in the script.
