@@ -86,7 +86,8 @@ pub struct Narration {
     pub engine: String,
     /// Times of the words, where whoever spoke tells them.
     pub words: Option<Vec<TimedWord>>,
-    /// How `words` got their times: told by the engine, or reckoned where nobody speaks.
+    /// How `words` got their times: told by the engine, or reckoned where nobody speaks. Says nothing where
+    /// there are none.
     #[serde(default = "from_engine")]
     pub timing: TimingSource,
 }
