@@ -62,8 +62,9 @@ pub struct SearchTerms {
     pub terms: Vec<String>,
 }
 
-/// One word of the narration. A word is what stands between white space in the script, with its
-/// punctuation: the words of a narration, joined by single spaces, are its text.
+/// One word of the narration, with its punctuation: what stands between white space in the script, and
+/// within that each Chinese or Japanese letter (`timeline::tokens`). Together the words are the text
+/// without its white space.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimedWord {
     /// As it stands in the script.
@@ -85,7 +86,8 @@ pub struct Narration {
     pub engine: String,
     /// Times of the words, where whoever spoke tells them.
     pub words: Option<Vec<TimedWord>>,
-    /// How `words` got their times: told by the engine, or reckoned where nobody speaks.
+    /// How `words` got their times: told by the engine, or reckoned where nobody speaks. Says nothing where
+    /// there are none.
     #[serde(default = "from_engine")]
     pub timing: TimingSource,
 }

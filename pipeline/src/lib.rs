@@ -8,6 +8,7 @@
 pub mod api;
 pub mod artefacts;
 pub mod captions;
+mod chance;
 pub mod elsewhere;
 pub mod error;
 pub mod flags;

@@ -140,6 +140,7 @@ fn speech(settings: &settings::Speech) -> anyhow::Result<SpeechSettings> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::speech::Dispatch;
 
     fn of_profile(profile: &str) -> ModelSettings {
         let overrides = ["data_dir=/data".to_owned(), "models.threads=1".to_owned()];
@@ -163,5 +164,32 @@ mod tests {
         assert_eq!(baseline.batching, Batching { batch: 1, wait, delay, threads: 1 });
         let (wait, delay) = (Duration::from_millis(5), Duration::ZERO);
         assert_eq!(optimized.batching, Batching { batch: 32, wait, delay, threads: 1 });
+    }
+
+    #[test]
+    fn the_engine_is_called_as_it_is_set() {
+        // Fails where another test of this process was first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        for dispatch in Dispatch::ALL {
+            for (instances, concurrency) in [(1, 3), (3, 1)] {
+                let settings = settings::Speech {
+                    dispatch,
+                    instances,
+                    concurrency,
+                    timeout_s: 1.5,
+                    ..settings::Speech::default()
+                };
+                let built = speech(&settings).expect("a client");
+                let program = helper_beside_this_program();
+                let expected = LocalEngine::new(program, dispatch, instances);
+                assert_eq!(format!("{:?}", built.espeak), format!("{expected:?}"));
+                let turns = Turns::new(concurrency);
+                assert_eq!(format!("{:?}", built.turns), format!("{turns:?}"));
+                assert_eq!(built.timeout, Duration::from_millis(1_500));
+            }
+        }
+        let pool =
+            |instances| format!("{:?}", LocalEngine::new("x".into(), Dispatch::Pool, instances));
+        assert_ne!(pool(1), pool(3), "what is compared says how many there are");
     }
 }

@@ -24,8 +24,12 @@ fn models_dir() -> Option<PathBuf> {
     dir
 }
 
-async fn start(dir: &Path, batch: usize, cache: Option<CacheSettings>) -> Models {
-    let (wait, delay) = (Duration::ZERO, Duration::ZERO);
+fn start(dir: &Path, batch: usize, cache: Option<CacheSettings>) -> Models {
+    start_waiting(dir, batch, cache, Duration::ZERO)
+}
+
+fn start_waiting(dir: &Path, batch: usize, cache: Option<CacheSettings>, wait: Duration) -> Models {
+    let delay = Duration::ZERO;
     let settings = ModelSettings {
         dir: dir.to_owned(),
         preload: false,
@@ -82,7 +86,7 @@ fn film(folder: &Path, seed: usize) -> Footage {
         .arg(&path)
         .status();
     assert!(made.expect("ffmpeg is installed").success());
-    Footage { path, sha256: seed.to_string(), duration_ms: 40 }
+    Footage { path, sha256: seed.to_string(), duration_ms: 40, is_still: false }
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f32 {
@@ -96,7 +100,7 @@ async fn texts_and_pictures_are_the_references() {
     let folder = tempfile::tempdir().expect("a folder");
     let reference = reference();
     // A batch pads: all three texts have other lengths.
-    let models = start(&dir, 8, None).await;
+    let models = start(&dir, 8, None);
     let uses = models.uses();
     let clip = uses.iter().find(|model| model.name == CLIP).expect("it is there");
     if clip.weights == Weights::Real {
@@ -122,7 +126,7 @@ async fn texts_and_pictures_are_the_references() {
 async fn each_vector_is_the_references() {
     let Some(dir) = models_dir() else { return };
     let reference = reference();
-    let models = start(&dir, 2, None).await;
+    let models = start(&dir, 2, None);
     if models.weights(CLIP) == Some(Weights::Real) {
         return;
     }
@@ -146,7 +150,7 @@ async fn a_known_picture_is_neither_decoded_nor_encoded_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let films = [film(folder.path(), 2), film(folder.path(), 5)];
     let said = ["a cat".to_owned()];
-    let models = start(&dir, 8, Some(CacheSettings { max_bytes: 1 << 20, dir: None })).await;
+    let models = start(&dir, 8, Some(CacheSettings { max_bytes: 1 << 20, dir: None }));
     let first = models.compare_pictures(&said, &films).await.expect("a comparison");
     assert_eq!(models.n_encoded(), 3);
     for film in &films {
@@ -157,13 +161,24 @@ async fn a_known_picture_is_neither_decoded_nor_encoded_again() {
 }
 
 #[tokio::test]
+async fn a_request_waits_for_no_other() {
+    let Some(dir) = models_dir() else { return };
+    // Requests are answered one by one: to gather them would only cost time.
+    let models = start_waiting(&dir, 8, None, Duration::from_secs(3_600));
+    let vectors = models.embed_for_pictures(vec!["a cat".to_owned()]);
+    let vectors = tokio::time::timeout(Duration::from_secs(300), vectors).await;
+    assert_eq!(vectors.expect("long before the hour is over").map(|found| found.len()), Ok(1));
+}
+
+#[tokio::test]
 async fn what_is_no_picture_is_named() {
     let Some(dir) = models_dir() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("clip.mp4");
     fs_err::write(&path, "no film").expect("written");
-    let footage = Footage { path: path.clone(), sha256: "aa".to_owned(), duration_ms: 1_000 };
-    let models = start(&dir, 8, None).await;
+    let (sha256, duration_ms) = ("aa".to_owned(), 1_000);
+    let footage = Footage { path: path.clone(), sha256, duration_ms, is_still: false };
+    let models = start(&dir, 8, None);
     let error = models.compare_pictures(&["a cat".to_owned()], &[footage]).await;
     let Err(MlError::Picture { path: named, .. }) = error else { panic!("{error:?}") };
     assert_eq!(named, path);

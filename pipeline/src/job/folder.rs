@@ -4,6 +4,7 @@
 //! <data_dir>/jobs/<id>/
 //!   stages/<stage>.json   the result of a stage, written when it has ended (`crate::artefacts`)
 //!   stages/social.json    posts for social platforms, written beside the stages
+//!   stages/heard.json     what Whisper heard in the narration
 //!   narration.wav  subtitles.srt  subtitles.vtt  subtitles.ass  video.mp4  cover.jpg
 //!   pieces/*.mp4          parts of a video, for the next attempt; gone when there is none
 //!   *.part.*  .*          not finished yet; gone after every ending

@@ -70,7 +70,7 @@ async fn run(parts: &Arc<Parts>, store: &Store, claim: &Claim) -> Result<Outcome
 
     let key = Inputs { spec, settings: &parts.settings };
     let script: Script =
-        stages.run(Stage::Script, &key.script(), stages::script::run(parts, spec)).await?;
+        stages.run(Stage::Script, &key.script(), stages::script::run(parts, spec, &folder)).await?;
     // For the stages of the picture: how long the narration is, and what is said in it.
     let (length, known_length) = watch::channel(None);
     // Closed where nothing is spoken: nobody waits for a length.

@@ -1,5 +1,7 @@
 use protocol::{Size, Transition};
 
+use crate::chance::nth;
+
 /// How much closer a zoom comes.
 const ZOOM: f64 = 0.2;
 /// How much closer a still picture comes each second.
@@ -34,7 +36,7 @@ pub enum Side {
 impl Effect {
     /// What `transition` does with the shot number `shot`. A cross-fade is no effect of one shot.
     pub fn of(transition: Option<Transition>, seed: u64, shot: usize) -> Option<Self> {
-        let chance = mixed(seed, shot as u64);
+        let chance = nth(seed, shot as u64);
         let sides = [Side::Left, Side::Right, Side::Top, Side::Bottom];
         let side = sides[(chance >> 32) as usize % sides.len()];
         let all = [
@@ -100,15 +102,6 @@ fn zoom(factor: &str) -> String {
     let corners: Vec<String> =
         corners.map(|(x, y, across, down)| format!("{x}='W*{across}':{y}='H*{down}'")).collect();
     format!("perspective={}:eval=frame:interpolation=cubic", corners.join(":"))
-}
-
-/// A number that looks like chance, the same for the same two (SplitMix64,
-/// <https://prng.di.unimi.it/splitmix64.c>).
-fn mixed(seed: u64, number: u64) -> u64 {
-    let mut z = seed.wrapping_add(number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

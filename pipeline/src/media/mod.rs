@@ -30,6 +30,7 @@ pub use graph::{Targets, arguments};
 pub use loudness::{gain_db, loudness};
 pub use pieces::PIECES;
 pub use plan::{BurnIn, Cut, Encoding, Mode, Music, RenderPlan, ShotInput};
+pub(crate) use probe::{SAFE_INPUT, file_url};
 pub use probe::{parse_probe, probe};
 pub(crate) use render::monotonic;
 pub use render::{Render, render};

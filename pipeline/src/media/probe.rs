@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// What may stand before each `-i`. A file that was downloaded may be a playlist in disguise: it opens
 /// no other file, no network, and only containers that hold the media themselves.
-pub(super) const SAFE_INPUT: [&str; 4] = [
+pub(crate) const SAFE_INPUT: [&str; 4] = [
     "-protocol_whitelist",
     "file,crypto,data",
     "-format_whitelist",
@@ -25,7 +25,7 @@ pub(super) const SAFE_INPUT: [&str; 4] = [
 ];
 
 /// A path as ffmpeg takes it: neither an option (`-x.mp4`) nor a protocol (`a:b.mp4`).
-pub(super) fn file_url(path: &Path) -> std::ffi::OsString {
+pub(crate) fn file_url(path: &Path) -> std::ffi::OsString {
     let mut url = std::ffi::OsString::from("file:");
     url.push(path);
     url

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use super::MlError;
+use crate::media::{SAFE_INPUT, file_url};
 use crate::process;
 
 /// Samples a second that Whisper was trained with.
@@ -35,7 +36,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// [`MlError::Audio`]: ffmpeg is not there, or finds no sound in the file.
 pub(super) async fn samples(path: &Path) -> Result<Vec<f32>, MlError> {
     let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-v", "error", "-nostdin", "-i"]).arg(path);
+    ffmpeg.args(["-v", "error", "-nostdin"]).args(SAFE_INPUT).arg("-i").arg(file_url(path));
     ffmpeg.args(["-map", "0:a:0", "-ac", "1", "-ar", &SAMPLE_RATE.to_string()]);
     ffmpeg.args(["-f", "s16le", "-"]);
     let bytes = process::output(ffmpeg, &[], LIMIT)
@@ -43,4 +44,25 @@ pub(super) async fn samples(path: &Path) -> Result<Vec<f32>, MlError> {
         .map_err(|error| MlError::Audio { path: path.to_owned(), reason: error.to_string() })?;
     let (pairs, _) = bytes.as_chunks::<2>();
     Ok(pairs.iter().map(|&pair| f32::from(i16::from_le_bytes(pair)) / 32_768.0).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sound_is_heard_whatever_its_name_and_a_list_of_others_is_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let sound = folder.path().join("a:b.wav");
+        let mut ffmpeg = Command::new("ffmpeg");
+        ffmpeg.args(["-v", "error", "-f", "lavfi", "-i", "sine=d=1.5"]).arg(file_url(&sound));
+        process::output(ffmpeg, &[], LIMIT).await.expect("ffmpeg");
+        assert_eq!(samples(&sound).await.expect("a sound").len(), 24_000);
+
+        fs_err::rename(&sound, folder.path().join("secret.wav")).expect("renamed");
+        let list = folder.path().join("list.wav");
+        fs_err::write(&list, "ffconcat version 1.0\nfile secret.wav\n").expect("written");
+        let refused = samples(&list).await.expect_err("a list");
+        assert!(matches!(refused, MlError::Audio { .. }), "{refused}");
+    }
 }

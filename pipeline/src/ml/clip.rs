@@ -2,17 +2,16 @@
 //! models from natural language supervision", 2021), in Hugging Face's format.
 //! <https://huggingface.co/openai/clip-vit-base-patch32>
 
-use candle_core::{D, DType, Device, Tensor};
-use candle_nn::VarBuilder;
+use candle_core::{D, Device, Tensor};
 use candle_transformers::models::clip::text_model::{Activation, ClipTextConfig};
 use candle_transformers::models::clip::vision_model::ClipVisionConfig;
 use candle_transformers::models::clip::{ClipConfig, ClipModel};
 use serde::Deserialize;
-use tokenizers::{Encoding, Tokenizer, TruncationParams};
+use tokenizers::{Encoding, Tokenizer};
 
-use super::device::device;
 use super::owner::{Model, Request};
 use super::picture::{Look, SIDE};
+use super::pretrained::Pretrained;
 use super::{Batching, MlError, ModelDir};
 
 /// Mean and deviation of red, green and blue in the pictures that CLIP was trained with
@@ -38,31 +37,12 @@ impl Clip {
     /// [`MlError`]: a file is missing, or is not what the model needs.
     pub(super) fn load(dir: &ModelDir, batching: Batching) -> Result<Self, MlError> {
         let failed = |reason: String| MlError::Load { name: dir.name().to_owned(), reason };
-        let config = fs_err::read_to_string(dir.file("config.json")?)
-            .map_err(|error| failed(error.to_string()))?;
-        let config: Described = serde_json::from_str(&config)
-            .map_err(|error| failed(format!("config.json: {error}")))?;
+        let opened = Pretrained::open(dir, batching.threads, |config: &Described| {
+            config.text_config.max_position_embeddings
+        })?;
+        let Pretrained { config, tokenizer, tensors, device, threads } = opened;
         let config = config.lowered().map_err(failed)?;
-        let mut tokenizer = Tokenizer::from_file(dir.file("tokenizer.json")?)
-            .map_err(|error| failed(format!("tokenizer.json: {error}")))?;
-        tokenizer.with_padding(None);
-        let max_length = config.text_config.max_position_embeddings;
-        tokenizer
-            .with_truncation(Some(TruncationParams { max_length, ..TruncationParams::default() }))
-            .map_err(|error| failed(error.to_string()))?;
-        let weights = dir.file("model.safetensors")?;
-        let device = device();
-        // SAFETY: the file is mapped, so it must not change while the model lives. It is a file of
-        // the store: written once under its digest, renamed into place, and never written again.
-        let tensors =
-            unsafe { VarBuilder::from_mmaped_safetensors(&[weights], DType::F32, &device) };
-        let model = tensors
-            .and_then(|tensors| ClipModel::new(tensors, &config))
-            .map_err(|error| failed(error.to_string()))?;
-        let threads = rayon::ThreadPoolBuilder::new()
-            .num_threads(batching.threads)
-            .build()
-            .map_err(|error| failed(error.to_string()))?;
+        let model = ClipModel::new(tensors, &config).map_err(|error| failed(error.to_string()))?;
         let (name, batch) = (dir.name().to_owned(), batching.batch.max(1));
         Ok(Self { name, tokenizer, model, device, batch, threads })
     }

@@ -7,12 +7,11 @@
 use std::time::{Duration, Instant};
 
 use candle_core::{D, DType, Tensor};
-use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertModel, Config};
-use tokenizers::{Encoding, Tokenizer, TruncationParams};
+use tokenizers::{Encoding, Tokenizer};
 
-use super::device::device;
 use super::owner::{Model, Request};
+use super::pretrained::Pretrained;
 use super::{Batching, MlError, ModelDir};
 
 /// Tokens that are read of a sentence. The model was trained with up to 256 (its model card);
@@ -38,23 +37,9 @@ impl MiniLm {
     /// [`MlError`]: a file is missing, or is not what the model needs.
     pub(super) fn load(dir: &ModelDir, batching: Batching) -> Result<Self, MlError> {
         let failed = |reason: String| MlError::Load { name: dir.name().to_owned(), reason };
-        let config = fs_err::read_to_string(dir.file("config.json")?)
-            .map_err(|error| failed(error.to_string()))?;
-        let config: Config = serde_json::from_str(&config)
-            .map_err(|error| failed(format!("config.json: {error}")))?;
-        let tokenizer = load_tokenizer(dir).map_err(failed)?;
-        let weights = dir.file("model.safetensors")?;
-        // SAFETY: the file is mapped, so it must not change while the model lives. It is a file of
-        // the store: written once under its digest, renamed into place, and never written again.
-        let tensors =
-            unsafe { VarBuilder::from_mmaped_safetensors(&[weights], DType::F32, &device()) };
-        let bert = tensors
-            .and_then(|tensors| BertModel::load(tensors, &config))
-            .map_err(|error| failed(error.to_string()))?;
-        let threads = rayon::ThreadPoolBuilder::new()
-            .num_threads(batching.threads)
-            .build()
-            .map_err(|error| failed(error.to_string()))?;
+        let opened = Pretrained::open(dir, batching.threads, |_: &Config| MAX_TOKENS)?;
+        let Pretrained { config, tokenizer, tensors, threads, .. } = opened;
+        let bert = BertModel::load(tensors, &config).map_err(|error| failed(error.to_string()))?;
         Ok(Self {
             name: dir.name().to_owned(),
             tokenizer,
@@ -128,17 +113,6 @@ impl Model for MiniLm {
             let _ = reply.send(answer);
         }
     }
-}
-
-fn load_tokenizer(dir: &ModelDir) -> Result<Tokenizer, String> {
-    let path = dir.file("tokenizer.json").map_err(|error| error.to_string())?;
-    let mut tokenizer =
-        Tokenizer::from_file(path).map_err(|error| format!("tokenizer.json: {error}"))?;
-    // Padding is ours, to the longest of a batch: `tokenizer.json` would pad all to 128.
-    tokenizer.with_padding(None);
-    let truncation = TruncationParams { max_length: MAX_TOKENS, ..TruncationParams::default() };
-    tokenizer.with_truncation(Some(truncation)).map_err(|error| error.to_string())?;
-    Ok(tokenizer)
 }
 
 /// Sleeps the whole `delay` if the last pass began less than `delay` ago: how the measured

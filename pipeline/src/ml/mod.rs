@@ -23,6 +23,8 @@ mod not_built;
 mod owner;
 mod picture;
 #[cfg(feature = "ml")]
+mod pretrained;
+#[cfg(feature = "ml")]
 mod whisper;
 #[cfg(feature = "ml")]
 mod words;
@@ -90,7 +92,8 @@ pub struct ModelSettings {
 pub struct Batching {
     /// Sentences in one forward pass, at least 1. 1 is the slow way of the measured programs.
     pub batch: usize,
-    /// How long a request waits for others to fill its batch.
+    /// How long a request to MiniLM waits for others to fill its batch. CLIP's requests hold whole jobs,
+    /// and are answered one by one.
     pub wait: Duration,
     /// Slept before a forward pass that would begin sooner than this after the one before.
     pub delay: Duration,
@@ -134,7 +137,7 @@ impl Models {
                 Whisper::load(dir, batching.threads)
             })?,
             clip: if settings.pictures {
-                Slot::start(settings, &memory, CLIP, sentences, move |dir| {
+                Slot::start(settings, &memory, CLIP, Gathering::AT_ONCE, move |dir| {
                     Clip::load(dir, batching)
                 })?
             } else {

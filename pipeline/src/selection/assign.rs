@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::round::{Fit, Round};
 use super::{MIN_SHOT_MS, Slot};
 use crate::artefacts::Shot;
+use crate::chance::Chance;
 
 /// What must be known of a clip to show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,7 +169,7 @@ struct Pool<'a> {
 impl<'a> Pool<'a> {
     fn new(clips: &'a Clips, reel: &Reel<'_>, shown: &[usize]) -> Self {
         let (stale, unused) = clips.order.iter().partition(|clip| shown.contains(clip));
-        let mut pool = Self { clips, unused, stale, chance: Chance(reel.seed) };
+        let mut pool = Self { clips, unused, stale, chance: Chance::new(reel.seed) };
         pool.shuffle(reel, None);
         pool
     }
@@ -209,28 +210,6 @@ impl<'a> Pool<'a> {
             && *first == last
         {
             self.unused.rotate_left(1);
-        }
-    }
-}
-
-/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): a
-/// seed must give the same video with every version of a library of random numbers.
-struct Chance(u64);
-
-impl Chance {
-    fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bits ^ (bits >> 31)
-    }
-
-    /// Fisher and Yates'. The remainder favours the first few by less than one in 2^50.
-    fn shuffle(&mut self, items: &mut [usize]) {
-        for last in (1..items.len()).rev() {
-            let other = self.bits() % (last as u64 + 1);
-            items.swap(last, usize::try_from(other).unwrap_or(0));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! espeak-ng by way of the program `espeak-words` (`src/bin/espeak-words.rs` says why it is one).
+//! espeak-ng by way of the program `espeak-words` (`src/bin/espeak-words/main.rs` says why it is one).
 
 use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};

@@ -6,6 +6,7 @@ mod dispatch;
 mod error;
 mod espeak;
 mod openai;
+mod rates;
 mod silence;
 mod split;
 mod turns;
@@ -23,8 +24,9 @@ pub use error::SpeechError;
 pub use espeak::helper_beside_this_program;
 pub use openai::OpenAiSpeech;
 use protocol::TimingSource;
+pub use rates::seconds_of;
 pub use turns::Turns;
-pub use voice::{Engine, UnknownVoice, Voice, language_of, voice_for};
+pub use voice::{Engine, UnknownVoice, Voice, spoken_language, voice_for};
 pub use wav::{Wav, WavError, wav_length_ms};
 pub use words::{Event, EventKind, words_from_events};
 

@@ -1,14 +1,10 @@
 //! Nobody speaks: silence as long as the text would take, with the times at which its words would come.
 
+use super::rates::seconds_of;
 use super::wav::Wav;
 use crate::artefacts::TimedWord;
-use crate::timeline::{Anchor, place, weight};
+use crate::timeline::{Anchor, place, tokens, weight};
 
-/// MoneyPrinterTurbo's rates, a second: Chinese, Japanese and Korean letters, words, and letters of other
-/// scripts that put no spaces between words.
-const CJK_A_SECOND: f64 = 4.2;
-const WORDS_A_SECOND: f64 = 2.7;
-const OTHERS_A_SECOND: f64 = 4.0;
 /// Between two sentences.
 const PAUSE_MS: f64 = 350.0;
 /// No narration is shorter.
@@ -23,14 +19,15 @@ const SAMPLE_RATE: u32 = 24_000;
     reason = "milliseconds of a text of at most 50,000 characters"
 )]
 pub(super) fn speak(text: &str, rate: f64) -> (Wav, Vec<TimedWord>) {
-    let tokens: Vec<&str> = text.split_whitespace().collect();
+    let tokens: Vec<&str> = tokens(text).collect();
     let mut anchors = Vec::with_capacity(tokens.len());
     let mut now_ms = 0.0;
     for sentence in tokens.split_inclusive(|token| ends_a_sentence(token)) {
         if now_ms > 0.0 {
             now_ms += PAUSE_MS / rate;
         }
-        let sentence_ms = sentence_ms(sentence) / rate;
+        let sentence_ms =
+            sentence.iter().map(|token| seconds_of(token)).sum::<f64>() * 1000.0 / rate;
         let total: u64 = sentence.iter().map(|token| weight(token)).sum();
         for token in sentence {
             let word_ms = sentence_ms * weight(token) as f64 / total as f64;
@@ -45,46 +42,13 @@ pub(super) fn speak(text: &str, rate: f64) -> (Wav, Vec<TimedWord>) {
     (wav, place(&tokens, &anchors, duration_ms))
 }
 
-/// How long the words of a sentence take, with the pauses of sentences that follow without a space.
-fn sentence_ms(tokens: &[&str]) -> f64 {
-    let (mut cjk, mut others, mut words, mut ends) = (0, 0, 0, 0);
-    for token in tokens {
-        let mut in_word = false;
-        let mut after_end = false;
-        for c in token.chars() {
-            let is_end = is_end(c) && !c.is_ascii();
-            let of_words = c.is_alphanumeric() && !is_cjk(c) && !is_other(c);
-            ends += usize::from(after_end && c.is_alphanumeric());
-            after_end = is_end || after_end && !c.is_alphanumeric();
-            cjk += usize::from(is_cjk(c));
-            others += usize::from(is_other(c));
-            words += usize::from(of_words && !in_word);
-            // `3.5` and `it's` are one word.
-            in_word = of_words || in_word && !is_cjk(c) && !is_other(c);
-        }
-    }
-    let [cjk, others, words, ends] = [cjk, others, words, ends].map(|n: usize| n as f64);
-    (cjk / CJK_A_SECOND + words / WORDS_A_SECOND + others / OTHERS_A_SECOND) * 1000.0
-        + ends * PAUSE_MS
-}
-
 fn ends_a_sentence(token: &str) -> bool {
-    token.trim_end_matches(['"', '\'', '”', '’', ')', ']', '»', '」']).ends_with(is_end)
+    let closing = ['"', '\'', '”', '’', ')', ']', '»', '」', '』', '）', '】', '》'];
+    token.trim_end_matches(closing).ends_with(is_end)
 }
 
 fn is_end(c: char) -> bool {
     matches!(c, '.' | '!' | '?' | '…' | '。' | '！' | '？' | '؟' | '।')
-}
-
-fn is_cjk(c: char) -> bool {
-    c.is_alphanumeric()
-        && matches!(c, '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}' | '\u{20000}'..='\u{2FFFF}')
-}
-
-/// Thai, Lao, Myanmar and Khmer.
-fn is_other(c: char) -> bool {
-    c.is_alphabetic()
-        && matches!(c, '\u{E00}'..='\u{EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}')
 }
 
 #[cfg(test)]
@@ -127,12 +91,20 @@ mod tests {
         assert_eq!((words[7].end_ms, words[8].start_ms), (3312, 3662));
     }
 
+    #[test]
+    fn a_chinese_letter_is_a_word_as_in_every_other_narration() {
+        let (_, words) = speak("海守着。「它」", 1.0);
+        let found: Vec<(&str, u64)> = words.iter().map(|w| (w.text.as_str(), w.start_ms)).collect();
+        assert_eq!(found, [("海", 0), ("守", 238), ("着。", 476), ("「它」", 1064)]);
+    }
+
     proptest! {
         #[test]
         fn every_word_has_its_time(text in "([a-zđ海ก.!。] ?){0,60}", rate in 0.5..2.0_f64) {
             let (wav, words) = speak(&text, rate);
             check_well_timed(&words, wav.duration_ms());
-            prop_assert_eq!(words.len(), text.split_whitespace().count());
+            let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+            prop_assert_eq!(texts, tokens(&text).collect::<Vec<_>>());
             prop_assert!(wav.duration_ms() >= 3000);
         }
     }

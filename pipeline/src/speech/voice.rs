@@ -104,12 +104,21 @@ fn espeak_voice(tag: &str) -> String {
     voice.to_owned()
 }
 
+/// The language that is spoken, without its country: that of the tag `language`, or told from `text` where
+/// there is none.
+pub fn spoken_language(language: &str, text: &str) -> String {
+    match language.trim().split(['-', '_']).next().unwrap_or_default() {
+        "" => language_of(text).to_owned(),
+        primary => primary.to_ascii_lowercase(),
+    }
+}
+
 /// The language of a text, as a BCP 47 tag: told from its letters, `en` where they tell nothing.
 ///
 /// One word in five with letters that only Vietnamese has makes a text Vietnamese: a quoted name does
 /// not. Other languages are told by their script where half the text is in it; of several that share
 /// a script, the one with the most speakers.
-pub fn language_of(text: &str) -> &'static str {
+fn language_of(text: &str) -> &'static str {
     let words = || text.split_whitespace().filter(|word| word.chars().any(char::is_alphabetic));
     let vietnamese = words().filter(|word| word.chars().any(is_vietnamese)).count();
     if vietnamese > 0 && vietnamese * 5 >= words().count() {
@@ -210,6 +219,19 @@ mod tests {
     #[track_caller]
     fn check_language(text: &str, expected: &str) {
         assert_eq!(language_of(text), expected, "{text:?}");
+    }
+
+    #[test]
+    fn the_language_that_is_named_goes_before_the_letters() {
+        for (tag, text, expected) in [
+            ("", "Das Meer", "en"), // its letters tell nothing
+            (" ", "Biển giữ bí mật.", "vi"),
+            ("de", "Das Meer", "de"),
+            ("FR-ch", "La mer", "fr"),
+            ("en_GB", "Biển giữ bí mật.", "en"),
+        ] {
+            assert_eq!(spoken_language(tag, text), expected, "{tag:?} {text:?}");
+        }
     }
 
     #[test]

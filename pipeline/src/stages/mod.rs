@@ -4,6 +4,7 @@
 //!
 //! [`StageError`]: crate::error::StageError
 
+mod heard;
 pub mod materials;
 pub mod narration;
 pub mod preflight;

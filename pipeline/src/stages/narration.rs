@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use protocol::{JobSpec, TimingSource};
+use tempfile::NamedTempFile;
 
 use crate::artefacts::{Narration, Script};
 use crate::error::StageError;
@@ -31,9 +32,7 @@ pub async fn run(
     folder: &JobFolder,
 ) -> Result<Narration, StageError> {
     if let Some(name) = &spec.custom_audio_file {
-        let sound = local::file(parts.settings.local.dir.as_deref(), name);
-        let sound = sound.map_err(|expected| missing(name, &expected))?;
-        return ready(&sound, name, folder).await;
+        return ready(brought(parts, name, folder).await?, name, folder);
     }
     let voice = speech::voice_for(&spec.voice_name, &spec.video_language, &script.text)
         .map_err(|error| StageError::permanent("voice_unknown", error))?;
@@ -46,24 +45,40 @@ pub async fn run(
     })
 }
 
-/// That the narration of the user is not there (any more).
-pub(super) fn missing(name: &str, expected: &str) -> StageError {
-    let message = format!("custom_audio_file: expected {expected}, found {name:?}");
-    StageError::permanent("audio_missing", message)
+/// The sound of the user as a narration is to be: a file of the job folder that is gone unless it is kept.
+///
+/// # Errors
+///
+/// `audio_missing`, `audio_unusable`, `disk`.
+pub(super) async fn brought(
+    parts: &Parts,
+    name: &str,
+    folder: &JobFolder,
+) -> Result<NamedTempFile, StageError> {
+    let sound = local::file(parts.settings.local.dir.as_deref(), name).map_err(|expected| {
+        let message = format!("custom_audio_file: expected {expected}, found {name:?}");
+        StageError::permanent("audio_missing", message)
+    })?;
+    converted(&sound, folder).await
 }
 
-/// The sound of the user as narration. When its words come is for the subtitles to find out.
-async fn ready(sound: &Path, name: &str, folder: &JobFolder) -> Result<Narration, StageError> {
-    let disk = |error: std::io::Error| StageError::transient("disk", error);
-    let part = speech::part_file(folder.path()).map_err(disk)?;
-    let converted = media::to_wav(sound, LONGEST, part.path()).await;
-    converted.map_err(|error| StageError {
+async fn converted(sound: &Path, folder: &JobFolder) -> Result<NamedTempFile, StageError> {
+    let part = speech::part_file(folder.path());
+    let part = part.map_err(|error| StageError::transient("disk", error))?;
+    let made = media::to_wav(sound, LONGEST, part.path()).await;
+    made.map_err(|error| StageError {
         code: "audio_unusable",
         message: error.to_string(),
         transient: matches!(error, MediaError::Process(_) | MediaError::Io(_)),
     })?;
-    let duration_ms = speech::wav_length_ms(part.path()).map_err(disk)?;
-    part.persist(folder.file(FILE)).map_err(|failed| disk(failed.error))?;
+    Ok(part)
+}
+
+/// The sound of the user as narration. When its words come is for the subtitles to find out.
+fn ready(sound: NamedTempFile, name: &str, folder: &JobFolder) -> Result<Narration, StageError> {
+    let disk = |error: std::io::Error| StageError::transient("disk", error);
+    let duration_ms = speech::wav_length_ms(sound.path()).map_err(disk)?;
+    sound.persist(folder.file(FILE)).map_err(|failed| disk(failed.error))?;
     Ok(Narration {
         file: FILE.to_owned(),
         duration_ms,
@@ -111,7 +126,8 @@ mod tests {
         ffmpeg.args(["-v", "error", "-f", "lavfi", "-i", "sine=d=1.5"]).arg(&song);
         process::output(ffmpeg, &[], LONGEST).await.expect("ffmpeg");
 
-        let narration = ready(&song, "said.ogg", &folder).await.expect("a sound");
+        let sound = converted(&song, &folder).await.expect("a sound");
+        let narration = ready(sound, "said.ogg", &folder).expect("a narration");
         assert_eq!((narration.engine.as_str(), narration.words), ("file:said.ogg", None));
         assert!(narration.duration_ms.abs_diff(1500) < 60, "{}", narration.duration_ms);
         let files = || fs_err::read_dir(folder.path()).expect("folder").count();
@@ -119,7 +135,7 @@ mod tests {
         assert_eq!(files(), 2, "the narration and the folder of results");
 
         fs_err::write(&song, "no song").expect("written");
-        let error = ready(&song, "said.ogg", &folder).await.expect_err("no sound");
+        let error = converted(&song, &folder).await.expect_err("no sound");
         assert_eq!((error.code, error.transient), ("audio_unusable", false));
         assert_eq!(files(), 2);
     }

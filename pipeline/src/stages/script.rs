@@ -4,11 +4,11 @@ mod clean;
 
 use protocol::JobSpec;
 
-use super::LLM_CODES;
+use super::{LLM_CODES, heard, narration};
 use crate::artefacts::{Script, TimedWord};
 use crate::error::StageError;
+use crate::job::JobFolder;
 use crate::job::request::MAX_SCRIPT_CHARS;
-use crate::local;
 use crate::ml::WHISPER;
 use crate::parts::Parts;
 use crate::providers::llm::Question;
@@ -21,33 +21,32 @@ use clean::clean;
 ///
 /// # Errors
 ///
-/// `llm_unavailable`, `llm_refused`, `llm_bad_answer`, `whisper_failed`, `audio_missing`.
-pub async fn run(parts: &Parts, spec: &JobSpec) -> Result<Script, StageError> {
+/// `llm_unavailable`, `llm_refused`, `llm_bad_answer`, `whisper_failed`, `audio_missing`,
+/// `audio_unusable`, `disk`.
+pub async fn run(parts: &Parts, spec: &JobSpec, folder: &JobFolder) -> Result<Script, StageError> {
     if !spec.video_script.trim().is_empty() {
         return Ok(Script { text: spec.video_script.trim().to_owned() });
     }
     if let Some(name) = &spec.custom_audio_file
         && parts.trusts(WHISPER)
     {
-        let sound = local::file(parts.settings.local.dir.as_deref(), name)
-            .map_err(|expected| super::narration::missing(name, &expected))?;
-        let heard = parts.models.transcribe(&sound, &spec.video_language).await;
-        let heard = heard.map_err(|error| StageError::transient("whisper_failed", error))?;
-        let text = joined(&heard);
+        // As the stage of the narration makes it: checked, and no longer than that may be.
+        let sound = narration::brought(parts, name, folder).await?;
+        let text = joined(&heard::words(parts, spec, sound.path(), folder).await?);
         if text.chars().any(char::is_alphanumeric) {
             return Ok(Script { text });
         }
         tracing::warn!(name, "nothing is heard in it, asking the language model");
     }
     let question = question(spec);
-    let asked = parts.llm.ask(&question, |answer| narration(answer, &spec.video_subject));
+    let asked = parts.llm.ask(&question, |answer| checked(answer, &spec.video_subject));
     let text = asked.await.map_err(|error| error.into_stage_error(LLM_CODES))?;
     Ok(Script { text })
 }
 
 /// The script in an answer. It is bounded as a script of the user is: what is spoken, drawn and
 /// searched for grows with it.
-fn narration(answer: &str, subject: &str) -> Result<String, String> {
+fn checked(answer: &str, subject: &str) -> Result<String, String> {
     let text = clean(answer);
     let n_chars = text.chars().count();
     if n_chars > MAX_SCRIPT_CHARS {
@@ -115,7 +114,7 @@ mod tests {
 
     #[track_caller]
     fn check_narration(answer: &str, expected: Result<&str, &str>) {
-        let found = narration(answer, "sea");
+        let found = checked(answer, "sea");
         let expected = expected.map(str::to_owned).map_err(str::to_owned);
         assert_eq!(found, expected);
     }

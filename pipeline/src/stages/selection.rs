@@ -2,7 +2,7 @@
 
 use protocol::{ConcatMode, JobSpec, SelectionInfo};
 
-use crate::artefacts::{Clip, Materials, Narration, Script, Selection};
+use crate::artefacts::{Clip, ClipKind, Materials, Narration, Script, Selection};
 use crate::error::StageError;
 use crate::ml::{CLIP, Footage, MINILM};
 use crate::parts::Parts;
@@ -10,7 +10,7 @@ use crate::selection::{
     ClipFacts, Fit, Likeness, Order, Reel, Segment, Slot, plan_shots, segments, videos,
 };
 use crate::settings::Similarity;
-use crate::speech::language_of;
+use crate::speech::spoken_language;
 
 /// MiniLM was trained on English alone: what it says of another language is noise.
 const MINILM_LANGUAGE: &str = "en";
@@ -33,20 +33,26 @@ pub async fn run(
     let slots = plan_shots(narration.duration_ms, spec.longest_shot_ms(), &segments);
     let clips: Vec<ClipFacts> =
         materials.clips.iter().map(|clip| ClipFacts { duration_ms: clip.media.video_ms }).collect();
-    let weight = parts.settings.similarity.clip_weight;
-    let info = mode(spec, language_of(&script.text), parts.trusts(MINILM));
-    let info = with_pictures(info, weight, parts.trusts(CLIP));
+    let settings = parts.settings.similarity.clone();
+    let info = mode(spec, &script.text, parts.trusts(MINILM));
+    let info = with_pictures(info, settings.clip_weight, parts.trusts(CLIP));
     if let Some(warning) = &info.warning {
         tracing::warn!("{warning}");
     }
-    let likeness = match info.mode {
+    let compared = match info.mode {
         ConcatMode::Semantic => {
-            Some(likeness(parts, &segments, &materials.clips, info.pictures).await?)
+            Some(compared(parts, &segments, &materials.clips, info.pictures).await?)
         }
         ConcatMode::Random | ConcatMode::Sequential => None,
     };
-    let order = order(info.mode, likeness.as_ref(), &parts.settings.similarity);
-    Ok(select(spec, &slots, &clips, order, info))
+    let spec = spec.clone();
+    // Ten videos of some hundred shots each take seconds: not on a thread that serves others.
+    let chosen = tokio::task::spawn_blocking(move || {
+        let likeness = compared.map(|compared| compared.joined(settings.clip_weight));
+        let order = order(info.mode, likeness.as_ref(), &settings);
+        select(&spec, &slots, &clips, order, info)
+    });
+    chosen.await.map_err(|error| StageError::transient("panic", error))
 }
 
 fn order<'a>(mode: ConcatMode, likeness: Option<&'a Likeness>, settings: &Similarity) -> Order<'a> {
@@ -75,7 +81,7 @@ fn select(
 }
 
 /// In which order clips are shown, and why it is not the one that was asked for.
-fn mode(spec: &JobSpec, language: &str, knows_likeness: bool) -> SelectionInfo {
+fn mode(spec: &JobSpec, text: &str, knows_likeness: bool) -> SelectionInfo {
     let instead = |warning| info(ConcatMode::Sequential, Some(warning));
     if spec.match_materials_to_script {
         // Its terms are in the order of the script, and so are the clips.
@@ -84,6 +90,7 @@ fn mode(spec: &JobSpec, language: &str, knows_likeness: bool) -> SelectionInfo {
     if spec.video_concat_mode != ConcatMode::Semantic {
         return info(spec.video_concat_mode, None);
     }
+    let language = spoken_language(&spec.video_language, text);
     if language != MINILM_LANGUAGE {
         return instead(format!(
             "{MINILM} was trained on English and the script is {language:?}: clips follow in the \
@@ -112,23 +119,41 @@ fn with_pictures(info: SelectionInfo, weight: f32, is_trained: bool) -> Selectio
     SelectionInfo { pictures: is_trained, warning: (!is_trained).then(warning), ..info }
 }
 
-async fn likeness(
+/// How like the clips are to what is said.
+struct Compared {
+    /// By what is written of them.
+    words: Likeness,
+    /// By what is seen in them. None: that does not count.
+    pictures: Option<Likeness>,
+}
+
+impl Compared {
+    fn joined(self, weight: f32) -> Likeness {
+        match self.pictures {
+            Some(pictures) => self.words.mixed(&pictures, weight),
+            None => self.words,
+        }
+    }
+}
+
+async fn compared(
     parts: &Parts,
     segments: &[Segment],
     clips: &[Clip],
     has_pictures: bool,
-) -> Result<Likeness, StageError> {
+) -> Result<Compared, StageError> {
     let said: Vec<String> = segments.iter().map(|segment| segment.text.clone()).collect();
     let seen: Vec<String> = clips.iter().map(seen).collect();
     let failed = |error| StageError::transient("embedding_failed", error);
-    let settings = &parts.settings.similarity;
-    let likeness = parts.models.compare(&said, &seen, settings.mode).await.map_err(failed)?;
-    if !has_pictures {
-        return Ok(likeness);
-    }
-    let footage: Vec<Footage> = clips.iter().map(footage).collect();
-    let pictures = parts.models.compare_pictures(&said, &footage).await.map_err(failed)?;
-    Ok(likeness.mixed(&pictures, settings.clip_weight))
+    let way = parts.settings.similarity.mode;
+    let words = parts.models.compare(&said, &seen, way).await.map_err(failed)?;
+    let pictures = if has_pictures {
+        let footage: Vec<Footage> = clips.iter().map(footage).collect();
+        Some(parts.models.compare_pictures(&said, &footage).await.map_err(failed)?)
+    } else {
+        None
+    };
+    Ok(Compared { words, pictures })
 }
 
 fn footage(clip: &Clip) -> Footage {
@@ -136,6 +161,7 @@ fn footage(clip: &Clip) -> Footage {
         path: clip.path.clone(),
         sha256: clip.sha256.clone(),
         duration_ms: clip.media.video_ms,
+        is_still: clip.kind == ClipKind::Image,
     }
 }
 
@@ -151,16 +177,17 @@ mod tests {
     #[track_caller]
     fn check(
         asked: ConcatMode,
-        (matched, language, has_weights): (bool, &str, bool),
+        (matched, language, text, has_weights): (bool, &str, &str, bool),
         expected: ConcatMode,
         warning: Option<&str>,
     ) {
         let spec = JobSpec {
             video_concat_mode: asked,
             match_materials_to_script: matched,
+            video_language: language.to_owned(),
             ..JobSpec::default()
         };
-        let found = mode(&spec, language, has_weights);
+        let found = mode(&spec, text, has_weights);
         assert_eq!(found.mode, expected);
         match (found.warning, warning) {
             (None, None) => {}
@@ -172,13 +199,21 @@ mod tests {
     #[test]
     fn the_order_is_the_one_asked_for_where_that_can_be() {
         use ConcatMode::{Random, Semantic, Sequential};
-        check(Random, (false, "en", true), Random, None);
-        check(Sequential, (false, "vi", true), Sequential, None);
-        check(Semantic, (false, "en", true), Semantic, None);
-        check(Semantic, (false, "en", false), Sequential, Some("no trained minilm weights"));
-        check(Semantic, (false, "vi", true), Sequential, Some("the script is \"vi\""));
-        check(Random, (true, "en", true), Sequential, None);
-        check(Semantic, (true, "en", false), Sequential, None);
+        let (english, vietnamese, german) = ("The sea.", "Biển giữ bí mật.", "Das Meer.");
+        check(Random, (false, "en", english, true), Random, None);
+        check(Sequential, (false, "vi", vietnamese, true), Sequential, None);
+        check(Semantic, (false, "", english, true), Semantic, None);
+        check(Semantic, (false, "en-GB", english, true), Semantic, None);
+        check(
+            Semantic,
+            (false, "en", english, false),
+            Sequential,
+            Some("no trained minilm weights"),
+        );
+        check(Semantic, (false, "", vietnamese, true), Sequential, Some("the script is \"vi\""));
+        check(Semantic, (false, "de-AT", german, true), Sequential, Some("the script is \"de\""));
+        check(Random, (true, "en", english, true), Sequential, None);
+        check(Semantic, (true, "en", english, false), Sequential, None);
     }
 
     #[test]

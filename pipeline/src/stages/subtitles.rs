@@ -2,6 +2,7 @@
 
 use protocol::{JobSpec, TimingSource};
 
+use super::heard;
 use crate::artefacts::{Narration, Script, Subtitles, TimedWord};
 use crate::captions::ass::{self, Style};
 use crate::captions::backdrop::Backdrop;
@@ -127,13 +128,9 @@ async fn timed_words(
     let sound = folder.file(&narration.file);
     let mut note = None;
     if parts.trusts(WHISPER) {
-        let heard = parts.models.transcribe(&sound, &spec.video_language).await;
-        let heard = heard.map_err(|error| StageError::transient("whisper_failed", error))?;
+        let heard = heard::words(parts, spec, &sound, folder).await?;
         let (text, duration_ms) = (script.text.clone(), narration.duration_ms);
-        // Some seconds for a long text: not on a thread that serves others.
-        let aligned =
-            tokio::task::spawn_blocking(move || timing::align(&text, &heard, duration_ms));
-        let aligned = aligned.await.map_err(|error| StageError::transient("panic", error))?;
+        let aligned = aside(move || timing::align(&text, &heard, duration_ms)).await?;
         if aligned.heard_share >= parts.settings.subtitles.min_heard_share {
             let words = aligned.words;
             return Ok(Timed { words, source: TimingSource::Whisper, note: None });
@@ -145,8 +142,17 @@ async fn timed_words(
     }
     let voiced = media::voiced(&sound, narration.duration_ms).await;
     let voiced = voiced.map_err(|error| StageError::transient("media", error))?;
-    let words = timing::proportional(&script.text, narration.duration_ms, &voiced);
+    let (text, duration_ms) = (script.text.clone(), narration.duration_ms);
+    let words = aside(move || timing::proportional(&text, duration_ms, &voiced)).await?;
     Ok(Timed { words, source: TimingSource::Proportional, note })
+}
+
+/// Does what takes up to some seconds for a long text: not on a thread that serves others.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, StageError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| StageError::transient("panic", error))
 }
 
 #[cfg(test)]

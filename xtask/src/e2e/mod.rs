@@ -7,6 +7,7 @@ mod api;
 mod command;
 mod faults;
 mod image;
+mod likeness;
 mod load;
 mod materials;
 mod music;

@@ -1,6 +1,6 @@
 //! What is asked of the language model, and who speaks: the options of the first stages.
 
-use protocol::{JobState, JobStatus, Outcome, TimingSource, Writer};
+use protocol::{JobState, JobStatus, Outcome, Stage, TimingSource, Writer};
 use serde_json::{Value, json};
 
 use super::{World, short};
@@ -126,5 +126,20 @@ async fn e2e_a_user_brings_the_narration() {
         serde_json::from_value(short(&job("../said.mp3"))).expect("a job");
     let error = world.client.submit(&spec).await.expect_err("outside of the folder");
     assert!(format!("{error:?}").contains("custom_audio_file"), "{error:?}");
+    world.stop().await;
+
+    // Heard out for a script, it is checked before it is heard, and heard once.
+    let local = format!("local.dir='{}'", local.path().display());
+    let set = [&local, "models.trust_fixture_weights=true", "models.threads=1"];
+    let world = World::start("", &[&set[..], &["jobs.max_attempts=1"]].concat()).await;
+    let status = world.run(short(&job("no.mp3"))).await;
+    let error = status.error.expect("no sound");
+    assert_eq!((error.stage, error.code.as_str()), (Some(Stage::Script), "audio_unusable"));
+    let id = world.submit(short(&job("said.mp3"))).await;
+    let status = world.ended(&id).await;
+    assert_eq!(status.state, JobState::Succeeded, "{:?}\n{}", status.error, world.log());
+    let heard = world.data_dir().join("jobs").join(&id.id).join("stages/heard.json");
+    assert!(heard.is_file());
+    assert_eq!(world.leftovers(), [""; 0]);
     world.stop().await;
 }

@@ -1,3 +1,7 @@
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::files::MAGIC;
 use super::*;
 
 fn cache(dir: Option<&Path>, max_bytes: u64) -> Cache {
@@ -76,6 +80,46 @@ fn old_files_go_and_many_become_one() {
     // Too large for this bound.
     let small = cache(Some(folder.path()), 2 * ONE);
     assert_eq!((files(folder.path()).len(), small.get(many[39].0)), (0, None));
+}
+
+#[test]
+fn the_files_are_bounded_while_vectors_are_put_and_the_oldest_go() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cache = cache(Some(folder.path()), 1_000);
+    let many: Vec<_> = (0_u8..20).map(|i| entry(&i.to_string(), f32::from(i))).collect();
+    for entry in &many {
+        cache.put(std::slice::from_ref(entry));
+        cache.put(std::slice::from_ref(entry)); // the same file: it counts once
+        let lengths = files(folder.path())
+            .into_iter()
+            .map(|path| fs_err::metadata(path).expect("a file").len());
+        assert!(lengths.sum::<u64>() <= 1_000);
+    }
+    // A file has a head of 20 bytes and a digest of 64.
+    assert_eq!(files(folder.path()).len(), 5);
+    let again = self::cache(Some(folder.path()), 1_000);
+    let kept: Vec<bool> = many.iter().map(|(key, _)| again.get(*key).is_some()).collect();
+    assert_eq!(kept, [[false; 15].to_vec(), [true; 5].to_vec()].concat());
+}
+
+#[test]
+fn what_a_killed_process_was_writing_goes_once_nobody_can_be_writing_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = |name: &str, age_s: u64| {
+        let file = fs_err::File::create(folder.path().join(name)).expect("a file");
+        let modified = SystemTime::now() - Duration::from_secs(age_s);
+        file.file().set_modified(modified).expect("a time");
+    };
+    made(".writing-old", 7_200);
+    made(".writing-now", 1);
+    made("notes.txt", 7_200);
+    cache(Some(folder.path()), 1_000);
+    let mut left: Vec<_> = files(folder.path())
+        .iter()
+        .map(|path| path.file_name().expect("a name").to_owned())
+        .collect();
+    left.sort();
+    assert_eq!(left, [".writing-now", "notes.txt"]);
 }
 
 #[test]

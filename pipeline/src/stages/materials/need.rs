@@ -4,6 +4,7 @@ use protocol::{ConcatMode, JobSpec};
 use tokio::sync::watch;
 
 use crate::selection::{plan_shots, segments};
+use crate::speech::seconds_of;
 
 /// The estimate of the narration's length is rather too long: half a clip more is no harm.
 const ESTIMATE_MARGIN: f64 = 1.25;
@@ -108,20 +109,14 @@ impl Need {
     }
 }
 
-/// How long a text takes to say at most: MoneyPrinterTurbo's rates, 2.7 words and 4.2 CJK characters a
-/// second, and a margin.
+/// How long a text takes to say at most: MoneyPrinterTurbo's rates, and a margin.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
     reason = "an estimate of a text of at most 50,000 characters"
 )]
 fn estimated_ms(text: &str, rate: f64) -> u64 {
-    let is_cjk = |c: &char| matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}');
-    let n_cjk = text.chars().filter(is_cjk).count() as f64;
-    let n_words = text.split(|c: char| c.is_whitespace() || is_cjk(&c));
-    let n_words = n_words.filter(|word| word.chars().any(char::is_alphanumeric)).count() as f64;
-    ((n_words / 2.7 + n_cjk / 4.2) / rate * ESTIMATE_MARGIN * 1000.0) as u64
+    (seconds_of(text) / rate * ESTIMATE_MARGIN * 1000.0) as u64
 }
 
 #[cfg(test)]
@@ -164,6 +159,8 @@ mod tests {
         check_estimate("", 1.0, 0);
         check_estimate("One two three — four five, six seven eight nine.", 1.0, 4166);
         check_estimate("One two three — four five, six seven eight nine.", 2.0, 2083);
+        check_estimate(&"바".repeat(21), 1.0, 6250);
+        check_estimate(&"ก".repeat(20), 1.0, 6250);
         check_estimate("夜の海夜の海夜の海夜の海夜の海夜の海夜の海", 1.0, 6250);
     }
 }
