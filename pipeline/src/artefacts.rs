@@ -163,6 +163,9 @@ pub struct Materials {
     /// What the network was asked for.
     #[serde(default)]
     pub downloads: Downloads,
+    /// What was asked for in vain, in words.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// A piece of a clip on screen.

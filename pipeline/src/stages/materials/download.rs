@@ -12,7 +12,7 @@ use url::Url;
 use super::gather::{Failure, Gathered, Rule, Source, gather};
 use super::inspect;
 use super::need::Need;
-use super::search::{Offer, forget, offers};
+use super::search::{Offer, Offered, forget, offers};
 use crate::artefacts::{Clip, ClipKind, Materials};
 use crate::error::StageError;
 use crate::parts::Parts;
@@ -34,14 +34,14 @@ pub(super) async fn run(
     terms: &[String],
     need: &mut Need,
 ) -> Result<Materials, StageError> {
-    let offers = offers(parts, spec, terms, need).await?;
+    let Offered { offers, warnings } = offers(parts, spec, terms, need).await?;
     let source = Stock { parts, offers, tally: Arc::default() };
     let downloads = &parts.settings.downloads;
     let (concurrency, early_stop) = (downloads.concurrency.get(), downloads.early_stop);
     let mut gathered = gather(&source, Rule { concurrency, early_stop, least: 0 }, need).await?;
     let name = |index: usize| source.offers[index].candidate.id.clone();
     let downloads = source.tally.downloads(&gathered, need, name);
-    let url = |index: usize| source.offers[index].candidate.url.clone();
+    let url = |index: usize| shown(&source.offers[index].candidate.url);
     let rejected = rejected(&gathered, url);
     let clips = gathered.clips();
     if clips.is_empty() {
@@ -49,7 +49,12 @@ pub(super) async fn run(
         forget(parts, spec, terms).await;
         return Err(StageError::transient("clips_unusable", reasons(&rejected)));
     }
-    Ok(Materials { clips, rejected, downloads })
+    Ok(Materials { clips, rejected, downloads, warnings })
+}
+
+/// An address as it may be told: what stands behind its `?` may be a token.
+fn shown(url: &str) -> String {
+    Url::parse(url).map_or_else(|_| url.to_owned(), |url| fetch::shown(&url))
 }
 
 /// What could not be used, told with the address by `url`.
@@ -202,3 +207,5 @@ mod tests {
         assert_eq!(found, expected);
     }
 }
+        assert_eq!(shown("http://x/a.mp4?token=secret"), "http://x/a.mp4?…");
+        assert_eq!(shown("http://x/a.mp4"), "http://x/a.mp4");

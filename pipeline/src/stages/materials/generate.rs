@@ -72,7 +72,16 @@ pub(super) async fn run(
     if clips.is_empty() {
         return Err(StageError::transient("generator_failed", reasons(&rejected)));
     }
-    Ok(Materials { clips, rejected, downloads })
+    Ok(Materials { clips, rejected, downloads, warnings: Vec::new() })
+}
+
+/// Each costs money or minutes: none more than is needed, whatever `downloads.early_stop` says.
+fn rule(settings: &Settings, source: VideoSource, least: usize) -> Rule {
+    let concurrency = match source {
+        VideoSource::Comfyui => settings.comfyui.concurrency.get(),
+        _ => settings.replicate.concurrency.get(),
+    };
+    Rule { concurrency, early_stop: true, least }
 }
 
 /// How many shots cover `need_ms`.

@@ -75,7 +75,7 @@ pub(super) async fn run(
     if clips.is_empty() {
         return Err(StageError::permanent("clips_unusable", reasons(&rejected)));
     }
-    Ok(Materials { clips, rejected, downloads: Downloads::default() })
+    Ok(Materials { clips, rejected, downloads: Downloads::default(), warnings: Vec::new() })
 }
 
 impl Source for Files<'_> {
