@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fetch::{Fetcher, Policy};
-use protocol::Weights;
+use protocol::{ModelUse, Weights};
 
 use crate::captions::fonts::Fonts;
 use crate::media;
@@ -86,6 +86,13 @@ impl Parts {
 }
 
 fn model_settings(settings: &Settings) -> ModelSettings {
+
+    /// The models that may decide anything.
+    pub fn trusted(&self) -> Vec<ModelUse> {
+        let mut models = self.models.uses();
+        models.retain(|model| self.trusts(&model.name));
+        models
+    }
     let cache = settings.similarity.cache.then(|| CacheSettings {
         max_bytes: settings.similarity.cache_bytes,
         dir: Some(settings.data_dir.join("cache/embeddings")),

@@ -62,7 +62,8 @@ async fn run(parts: &Arc<Parts>, store: &Store, claim: &Claim) -> Result<Outcome
     let last = spec.stop_at.unwrap_or(Stage::Publish);
     let wanted = |stage: Stage| stage.runs_until(last);
 
-    let key = Inputs { spec, settings: &parts.settings };
+    let models = parts.trusted();
+    let key = Inputs { spec, settings: &parts.settings, models: &models };
     let script: Script =
         stages.run(Stage::Script, &key.script(), stages::script::run(parts, spec)).await?;
     // For the stages of the picture: how long the narration is, and what is said in it.
@@ -110,7 +111,9 @@ async fn run(parts: &Arc<Parts>, store: &Store, claim: &Claim) -> Result<Outcome
         spoken.send_replace(Some(Arc::clone(&narration)));
         if wanted(Stage::Subtitles) {
             let sound = digest(&folder.file(&narration.file)).await?;
-            let subtitles_key = key.subtitles(&script, &narration, &sound);
+            // Another font has other letters, and breaks lines elsewhere.
+            let font = format!("{:?}", parts.fonts.choose(&spec.font_name, &script.text));
+            let subtitles_key = key.subtitles(&script, &narration, &sound, &font);
             let work = stages::subtitles::run(parts, spec, &script, &narration, &folder);
             made.subtitles =
                 Some(stages.run_or_reuse(Stage::Subtitles, &subtitles_key, work).await?);

@@ -126,7 +126,8 @@ mod tests {
 
     fn key(text: &str) -> Key {
         let (spec, settings) = (JobSpec::default(), Settings::default());
-        Inputs { spec: &spec, settings: &settings }.narration(&Script { text: text.to_owned() })
+        let inputs = Inputs { spec: &spec, settings: &settings, models: &[] };
+        inputs.narration(&Script { text: text.to_owned() })
     }
 
     fn narration(ms: u64) -> Narration {
