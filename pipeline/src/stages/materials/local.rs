@@ -20,7 +20,7 @@ use crate::settings::Prescale;
 
 /// MoneyPrinterTurbo's limit, 480, with its tolerance of 10 pixels.
 const MIN_SIDE: u32 = 470;
-/// Files that are looked at at once.
+/// Files that are found at once; `gather` bounds how many are looked at.
 const CONCURRENCY: usize = 4;
 
 /// The files of a request.
