@@ -32,6 +32,8 @@ pub struct Parts {
     pub replicate: Option<Replicate>,
     /// Downloads into the clip store.
     pub fetcher: Fetcher,
+    /// What clips hold that were probed before.
+    pub probes: media::Probes,
     /// Weights.
     pub models: Arc<Models>,
     /// Fonts of the system.
@@ -63,6 +65,7 @@ impl Parts {
             comfyui: Comfyui::new(&settings.comfyui)?,
             replicate: Replicate::new(&settings.replicate)?,
             fetcher: fetcher(&settings)?,
+            probes: media::Probes::default(),
             models,
             fonts: fonts?,
             encoder: media::Choice::new(encoder),
@@ -83,9 +86,6 @@ impl Parts {
             None => false,
         }
     }
-}
-
-fn model_settings(settings: &Settings) -> ModelSettings {
 
     /// The models that may decide anything.
     pub fn trusted(&self) -> Vec<ModelUse> {
@@ -93,6 +93,9 @@ fn model_settings(settings: &Settings) -> ModelSettings {
         models.retain(|model| self.trusts(&model.name));
         models
     }
+}
+
+fn model_settings(settings: &Settings) -> ModelSettings {
     let cache = settings.similarity.cache.then(|| CacheSettings {
         max_bytes: settings.similarity.cache_bytes,
         dir: Some(settings.data_dir.join("cache/embeddings")),

@@ -102,7 +102,7 @@ impl Source for Stock<'_> {
 
     fn look(&self, index: usize, blob: Blob) -> BoxFuture<'_, Result<Vec<Clip>, Failure>> {
         Box::pin(async move {
-            let media = inspect::video(&blob.path, 1).await?;
+            let media = inspect::video(&self.parts.probes, &blob.digest, &blob.path, 1).await?;
             let Offer { term, candidate } = &self.offers[index];
             Ok(vec![Clip {
                 id: candidate.id.clone(),

@@ -185,7 +185,7 @@ impl Prompts<'_> {
             let rule = self.parts.settings.pictures.prescale;
             return picture::prepare(clip, self.folder, rule, 1).await;
         }
-        let media = inspect::video(&blob.path, 1).await?;
+        let media = inspect::video(&self.parts.probes, &blob.digest, &blob.path, 1).await?;
         Ok(Clip { media, ..clip })
     }
 }
