@@ -21,6 +21,13 @@ use crate::parts::Parts;
 #[derive(Debug, Default)]
 pub(super) struct Tally(Mutex<HashMap<String, u64>>);
 
+/// Tells a tally of one offer, whatever its files are called.
+#[derive(Debug)]
+pub(super) struct Counted {
+    tally: Arc<Tally>,
+    name: String,
+}
+
 /// The offers of a site.
 struct Stock<'a> {
     parts: &'a Parts,
@@ -141,6 +148,29 @@ impl Progress for Tally {
     fn finished(&self, _: &str, _: bool) {}
 }
 
+impl Counted {
+    pub(super) fn of(tally: &Arc<Tally>, name: String) -> Arc<Self> {
+        Arc::new(Self { tally: Arc::clone(tally), name })
+    }
+
+    /// Counts `bytes` where fewer were counted.
+    pub(super) fn at_least(&self, bytes: u64) {
+        let mut received = self.tally.lock();
+        let known = received.entry(self.name.clone()).or_default();
+        *known = bytes.max(*known);
+    }
+}
+
+impl Progress for Counted {
+    fn started(&self, _: &str, _: Option<u64>) {}
+
+    fn advanced(&self, _: &str, n: u64) {
+        self.tally.advanced(&self.name, n);
+    }
+
+    fn finished(&self, _: &str, _: bool) {}
+}
+
 impl Tally {
     /// What was downloaded, and what of it in vain; offers are known by their `name`.
     pub(super) fn downloads(
@@ -183,6 +213,8 @@ mod tests {
     fn an_offer_without_an_address_is_rejected() {
         let error = request(&offer("not an address")).expect_err("no address");
         assert_eq!(error, "no URL: relative URL without a base");
+        assert_eq!(shown("http://x/a.mp4?token=secret"), "http://x/a.mp4?…");
+        assert_eq!(shown("http://x/a.mp4"), "http://x/a.mp4");
         assert!(request(&offer("http://x/a.mp4")).expect("a request").remember);
     }
 
@@ -205,7 +237,17 @@ mod tests {
         let expected =
             Downloads { clips: 2, reused: 1, bytes: 188, clips_in_vain: 2, bytes_in_vain: 57 };
         assert_eq!(found, expected);
+
+        // Of a generator the files are told, and one of them stood in the answer.
+        let tally = Arc::new(Tally::default());
+        for (index, loaded, here) in [(0, 100, 100), (1, 60, 80), (2, 50, 40)] {
+            let counted = Counted::of(&tally, index.to_string());
+            counted.advanced("comfyui:7/a.png", loaded);
+            counted.at_least(here);
+        }
+        let found = tally.downloads(&gathered, &need, |index| index.to_string());
+        let expected =
+            Downloads { clips: 3, reused: 0, bytes: 230, clips_in_vain: 1, bytes_in_vain: 50 };
+        assert_eq!(found, expected);
     }
 }
-        assert_eq!(shown("http://x/a.mp4?token=secret"), "http://x/a.mp4?…");
-        assert_eq!(shown("http://x/a.mp4"), "http://x/a.mp4");

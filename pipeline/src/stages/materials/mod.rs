@@ -82,7 +82,7 @@ pub async fn run(
 }
 
 /// What a request asks of its source and this service does not have.
-pub fn check(parts: &Parts, spec: &JobSpec) -> Vec<FieldError> {
+pub async fn check(parts: &Parts, spec: &JobSpec) -> Vec<FieldError> {
     match spec.video_source {
         VideoSource::Local => {
             let (dir, spec) = (parts.settings.local.dir.clone(), spec.clone());

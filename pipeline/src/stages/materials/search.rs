@@ -52,7 +52,7 @@ pub(super) async fn offers(
     let mut offers = in_turns(by_term, spec.match_materials_to_script);
     let covered: u64 =
         offers.iter().map(|offer| need.covered_ms(offer.candidate.duration_ms)).sum();
-    if covered < need.ms() {
+    if !need.is_met(covered, offers.len()) {
         match search(JOKER).await {
             Ok(joker) => offers = with_joker(offers, joker),
             Err(error) if offers.is_empty() => return Err(failed(error)),
