@@ -58,7 +58,7 @@ pub struct Script {
 /// Result of `terms`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SearchTerms {
-    /// In the order of the script, never empty.
+    /// In the order of the script. Empty where the clips are the user's own, and never else.
     pub terms: Vec<String>,
 }
 
@@ -165,6 +165,9 @@ pub struct Materials {
     /// What the network was asked for.
     #[serde(default)]
     pub downloads: Downloads,
+    /// What was asked for in vain, in words.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// A piece of a clip on screen.

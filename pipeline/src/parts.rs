@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fetch::{Fetcher, Policy};
-use protocol::Weights;
+use protocol::{ModelUse, Weights};
 
 use crate::captions::fonts::Fonts;
 use crate::media;
@@ -32,6 +32,8 @@ pub struct Parts {
     pub replicate: Option<Replicate>,
     /// Downloads into the clip store.
     pub fetcher: Fetcher,
+    /// What clips hold that were probed before.
+    pub probes: media::Probes,
     /// Weights.
     pub models: Arc<Models>,
     /// Fonts of the system.
@@ -63,6 +65,7 @@ impl Parts {
             comfyui: Comfyui::new(&settings.comfyui)?,
             replicate: Replicate::new(&settings.replicate)?,
             fetcher: fetcher(&settings)?,
+            probes: media::Probes::default(),
             models,
             fonts: fonts?,
             encoder: media::Choice::new(encoder),
@@ -82,6 +85,13 @@ impl Parts {
             Some(Weights::Fixture) => self.settings.models.trust_fixture_weights,
             None => false,
         }
+    }
+
+    /// The models that may decide anything.
+    pub fn trusted(&self) -> Vec<ModelUse> {
+        let mut models = self.models.uses();
+        models.retain(|model| self.trusts(&model.name));
+        models
     }
 }
 

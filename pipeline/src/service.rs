@@ -48,7 +48,7 @@ impl Service {
         tokio::spawn(keep_metrics_small(metrics.clone()));
         let store = Arc::new(Store::open(&settings.data_dir).await?);
         let parts = Arc::new(Parts::build(settings.clone()).await?);
-        let work = Graph { parts: Arc::clone(&parts), store: Arc::clone(&store) };
+        let work = Graph::new(Arc::clone(&parts), Arc::clone(&store));
         let queue = Queue::start(Arc::clone(&store), work, settings.jobs);
         Ok(Self { queue, store, parts, metrics })
     }

@@ -189,7 +189,7 @@ impl FetchError {
 }
 
 /// A URL as it may be shown: without user name, password, query and fragment.
-pub(crate) fn shown(url: &Url) -> String {
+pub fn shown(url: &Url) -> String {
     let mut bare = url.clone();
     // A URL that cannot have them does not have them.
     let _ = bare.set_username("");

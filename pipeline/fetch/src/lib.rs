@@ -25,7 +25,7 @@ mod stats;
 mod store;
 
 pub use digest::{Digest, Hasher, InvalidDigest};
-pub use error::FetchError;
+pub use error::{FetchError, shown};
 pub use fetcher::Fetcher;
 pub use memo::Memo;
 pub use policy::Policy;

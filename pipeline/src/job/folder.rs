@@ -159,7 +159,7 @@ mod tests {
 
     fn key(subject: &str) -> Key {
         let spec = JobSpec { video_subject: subject.to_owned(), ..JobSpec::default() };
-        Inputs { spec: &spec, settings: &Settings::default() }.script()
+        Inputs { spec: &spec, settings: &Settings::default(), models: &[] }.script()
     }
 
     #[test]

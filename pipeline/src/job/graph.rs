@@ -33,16 +33,28 @@ use crate::stages;
 /// The real work: the stages, on real parts.
 pub struct Graph {
     /// What the stages work with.
-    pub parts: Arc<Parts>,
+    parts: Arc<Parts>,
     /// Where the times of stages are written down.
-    pub store: Arc<Store>,
+    store: Arc<Store>,
+    /// What jobs take from one another.
+    reuse: Reuse,
+}
+
+impl Graph {
+    /// The stages on `parts`, their times in `store`.
+    pub fn new(parts: Arc<Parts>, store: Arc<Store>) -> Self {
+        let reuse = Reuse::new(&parts.settings.data_dir, parts.settings.cache.max_bytes);
+        Self { parts, store, reuse }
+    }
 }
 
 impl Work for Graph {
     fn run(&self, claim: Claim) -> BoxFuture<'static, Result<Outcome, Failure>> {
         let (parts, store) = (Arc::clone(&self.parts), Arc::clone(&self.store));
+        let reuse = self.reuse.clone();
         Box::pin(async move {
-            let (outcome, elsewhere) = elsewhere::measured(run(&parts, &store, &claim)).await;
+            let (outcome, elsewhere) =
+                elsewhere::measured(run(&parts, &store, &reuse, &claim)).await;
             let elsewhere_us = elsewhere.as_micros().try_into().unwrap_or(u64::MAX);
             outcome.map(|outcome| Outcome { elsewhere_us, ..outcome })
         })
@@ -55,20 +67,24 @@ impl Work for Graph {
     }
 }
 
-async fn run(parts: &Arc<Parts>, store: &Store, claim: &Claim) -> Result<Outcome, Failure> {
+async fn run(
+    parts: &Arc<Parts>,
+    store: &Store,
+    reuse: &Reuse,
+    claim: &Claim,
+) -> Result<Outcome, Failure> {
     let folder = JobFolder::open(&parts.settings.data_dir, &claim.id)
         .map_err(|error| Failure { stage: None, error: disk_error(error) })?;
     let _clean = CleanOnDrop(&folder);
     let spec = &claim.spec;
-    let cache = parts.settings.cache;
-    let reuse = Reuse::new(&parts.settings.data_dir, cache.max_bytes);
     // A file that the user named may be another one tomorrow.
-    let is_reused = cache.stages && spec.custom_audio_file.is_none();
-    let stages = Stages { store, claim, folder: &folder, reuse: is_reused.then_some(&reuse) };
+    let is_reused = parts.settings.cache.stages && spec.custom_audio_file.is_none();
+    let stages = Stages { store, claim, folder: &folder, reuse: is_reused.then_some(reuse) };
     let last = spec.stop_at.unwrap_or(Stage::Publish);
     let wanted = |stage: Stage| stage.runs_until(last);
 
-    let key = Inputs { spec, settings: &parts.settings };
+    let models = parts.trusted();
+    let key = Inputs { spec, settings: &parts.settings, models: &models };
     let script: Script =
         stages.run(Stage::Script, &key.script(), stages::script::run(parts, spec, &folder)).await?;
     // For the stages of the picture: how long the narration is, and what is said in it.
@@ -116,7 +132,9 @@ async fn run(parts: &Arc<Parts>, store: &Store, claim: &Claim) -> Result<Outcome
         spoken.send_replace(Some(Arc::clone(&narration)));
         if wanted(Stage::Subtitles) {
             let sound = digest(&folder.file(&narration.file)).await?;
-            let subtitles_key = key.subtitles(&script, &narration, &sound);
+            // Another font has other letters, and breaks lines elsewhere.
+            let font = format!("{:?}", parts.fonts.choose(&spec.font_name, &script.text));
+            let subtitles_key = key.subtitles(&script, &narration, &sound, &font);
             let work = stages::subtitles::run(parts, spec, &script, &narration, &folder);
             made.subtitles =
                 Some(stages.run_or_reuse(Stage::Subtitles, &subtitles_key, work).await?);
@@ -220,7 +238,7 @@ impl Stages<'_> {
                 return Ok(result);
             }
             let result = work.await?;
-            reuse.keep(key, &result, self.folder);
+            reuse.keep(key, &result, self.folder).await;
             Ok(result)
         };
         self.run(stage, key, work).await

@@ -4,11 +4,12 @@
 use std::fmt;
 
 use fetch::Digest;
-use protocol::{JobSpec, Stage};
+use protocol::{JobSpec, ModelUse, Stage, VideoSource};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::artefacts::{Materials, Narration, Script, SearchTerms, Selection, Subtitles};
+use crate::ml::{CLIP, MINILM, WHISPER};
 use crate::settings::Settings;
 
 /// Raised whenever a stage makes something else of the same inputs.
@@ -47,8 +48,14 @@ const SCRIPT: &[&str] = &[
     "custom_audio_file",
     "seed",
 ];
-const TERMS: &[&str] =
-    &["video_subject", "video_terms", "match_materials_to_script", "social_platforms", "seed"];
+const TERMS: &[&str] = &[
+    "video_subject",
+    "video_terms",
+    "video_source",
+    "match_materials_to_script",
+    "stop_at",
+    "seed",
+];
 const NARRATION: &[&str] = &["voice_name", "voice_rate", "video_language", "custom_audio_file"];
 const MATERIALS: &[&str] = &[
     "video_source",
@@ -87,6 +94,7 @@ const SELECTION: &[&str] = &[
     "video_clip_speed",
     "video_count",
     "video_transition_mode",
+    "video_language",
     "seed",
 ];
 const RENDER: &[&str] = &[
@@ -109,26 +117,32 @@ const RENDER: &[&str] = &[
     "seed",
 ];
 
-/// The request and the settings of a job: with the results of earlier stages they give the keys.
+/// The request, the settings and the models of a job: with the results of earlier stages they give the
+/// keys.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
     /// What is asked for.
     pub spec: &'a JobSpec,
     /// What the operator decided.
     pub settings: &'a Settings,
+    /// The models that may decide anything here.
+    pub models: &'a [ModelUse],
 }
 
 impl Inputs<'_> {
-    /// Of the script.
+    /// Of the script: a ready narration may be heard out.
     pub fn script(&self) -> Key {
         let llm = &self.settings.llm;
-        Key::of(Stage::Script, &(self.fields(SCRIPT), &llm.base_url, &llm.model))
+        let heard_by = self.spec.custom_audio_file.as_ref().and_then(|_| self.model(WHISPER));
+        let asked = (&llm.base_url, &llm.model, llm.temperature);
+        Key::of(Stage::Script, &(self.fields(SCRIPT), asked, heard_by))
     }
 
     /// Of the search terms.
     pub fn terms(&self, script: &Script) -> Key {
         let llm = &self.settings.llm;
-        Key::of(Stage::Terms, &(self.fields(TERMS), script, &llm.base_url, &llm.model))
+        let asked = (&llm.base_url, &llm.model, llm.temperature);
+        Key::of(Stage::Terms, &(self.fields(TERMS), script, asked))
     }
 
     /// Of the narration: of nothing that is one job's alone.
@@ -142,17 +156,42 @@ impl Inputs<'_> {
 
     /// Of the clips.
     pub fn materials(&self, script: &Script, terms: &SearchTerms) -> Key {
-        Key::of(Stage::Materials, &(self.fields(MATERIALS), script, terms))
+        let settings = self.settings;
+        let source = match self.spec.video_source {
+            VideoSource::Pexels | VideoSource::Pixabay | VideoSource::Coverr => {
+                format!("{:?} {:?}", settings.stock, settings.downloads)
+            }
+            VideoSource::Local => format!("{:?}", settings.local),
+            VideoSource::Comfyui => format!("{:?}", settings.comfyui),
+            VideoSource::Replicate => format!("{:?}", settings.replicate),
+        };
+        let pictures = format!("{:?}", settings.pictures);
+        Key::of(Stage::Materials, &(self.fields(MATERIALS), script, terms, source, pictures))
     }
 
-    /// Of the subtitles; `sound` is the digest of the narration's file.
-    pub fn subtitles(&self, script: &Script, narration: &Narration, sound: &str) -> Key {
-        Key::of(Stage::Subtitles, &(self.fields(SUBTITLES), script, narration, sound))
+    /// Of the subtitles; `sound` is the digest of the narration's file, `font` what the letters are
+    /// drawn with. Where the narration tells no times, Whisper listens if it may: a result without it
+    /// is another one.
+    pub fn subtitles(
+        &self,
+        script: &Script,
+        narration: &Narration,
+        sound: &str,
+        font: &str,
+    ) -> Key {
+        let min_heard_share = self.settings.subtitles.min_heard_share;
+        let listens = narration.words.is_none();
+        let listener = listens.then(|| (self.model(WHISPER), min_heard_share));
+        let spoken = (script, narration, sound);
+        Key::of(Stage::Subtitles, &(self.fields(SUBTITLES), spoken, font, listener))
     }
 
     /// Of the choice of clips.
     pub fn selection(&self, script: &Script, narration: &Narration, materials: &Materials) -> Key {
-        Key::of(Stage::Selection, &(self.fields(SELECTION), script, narration, materials))
+        let similarity = format!("{:?}", self.settings.similarity);
+        let models = [MINILM, CLIP].map(|name| self.model(name));
+        let made = (script, narration, materials);
+        Key::of(Stage::Selection, &(self.fields(SELECTION), made, similarity, models))
     }
 
     /// Of the videos.
@@ -163,7 +202,7 @@ impl Inputs<'_> {
         materials: &Materials,
         subtitles: &Subtitles,
     ) -> Key {
-        let settings = format!("{:?}", self.settings.render);
+        let settings = format!("{:?} {:?}", self.settings.render, self.settings.music);
         let made = (narration, selection, materials, subtitles);
         Key::of(Stage::Render, &(self.fields(RENDER), made, settings))
     }
@@ -173,6 +212,11 @@ impl Inputs<'_> {
         Key::of(Stage::Publish, &(files, &self.settings.publish.url))
     }
 
+    /// The weights of the model `name`. None: it decides nothing.
+    fn model(&self, name: &str) -> Option<&str> {
+        self.models.iter().find(|model| model.name == name).map(|model| model.sha256.as_str())
+    }
+
     fn fields(&self, names: &[&str]) -> Value {
         let all = serde_json::to_value(self.spec).unwrap_or_default();
         names.iter().map(|name| all.get(name).cloned().unwrap_or_default()).collect()
@@ -180,48 +224,4 @@ impl Inputs<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What nothing that is made follows from.
-    const OF_NO_STAGE: [&str; 2] = ["stop_at", "priority"];
-
-    #[test]
-    fn every_field_of_a_job_is_an_input_of_a_stage() {
-        let stages = [SCRIPT, TERMS, NARRATION, MATERIALS, SUBTITLES, SELECTION, RENDER];
-        let mut named: Vec<&str> = stages.concat();
-        named.extend(OF_NO_STAGE);
-        named.sort_unstable();
-        named.dedup();
-        let spec = serde_json::to_value(JobSpec::default()).expect("a spec is a document");
-        let mut fields: Vec<&String> = spec.as_object().expect("an object").keys().collect();
-        fields.sort();
-        assert_eq!(named, fields);
-    }
-
-    #[test]
-    fn a_key_changes_with_what_the_result_follows_from_and_with_nothing_else() {
-        let settings = Settings::default();
-        let script = Script { text: "The sea.".to_owned() };
-        let key = |change: &dyn Fn(&mut JobSpec)| {
-            let mut spec = JobSpec { video_subject: "sea".to_owned(), ..JobSpec::default() };
-            change(&mut spec);
-            Inputs { spec: &spec, settings: &settings }.narration(&script)
-        };
-        let same = key(&|_| ());
-        assert_eq!(key(&|spec| spec.seed = 1), same);
-        assert_eq!(key(&|spec| spec.font_size = 20.0), same);
-        assert_ne!(key(&|spec| spec.voice_rate = 1.5), same);
-        assert_ne!(key(&|spec| spec.voice_name = "espeak:vi".to_owned()), same);
-        assert_eq!(same.as_str().len(), 64);
-
-        let spec = JobSpec::default();
-        let inputs = Inputs { spec: &spec, settings: &settings };
-        let other = Script { text: "The night.".to_owned() };
-        assert_ne!(inputs.narration(&other), inputs.narration(&script));
-        assert_ne!(inputs.terms(&script), inputs.script());
-        let mut model = Settings::default();
-        model.llm.model = "another".to_owned();
-        assert_ne!(Inputs { spec: &spec, settings: &model }.script(), inputs.script());
-    }
-}
+mod tests;

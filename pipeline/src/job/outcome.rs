@@ -57,10 +57,10 @@ impl Made {
         models.retain(|model| self.has_used(&model.name));
         let materials = self.materials.as_ref();
         let videos = self.rendered.iter().flat_map(Rendered::videos).cloned().collect();
-        let (cover, warnings) = match &self.rendered {
-            Some(rendered) => (rendered.cover.clone(), rendered.warnings.clone()),
-            None => (None, Vec::new()),
-        };
+        let cover = self.rendered.as_ref().and_then(|rendered| rendered.cover.clone());
+        let told = materials.map(|materials| &materials.warnings);
+        let told = told.into_iter().chain(self.rendered.as_ref().map(|made| &made.warnings));
+        let warnings = told.flatten().cloned().collect();
         let shots =
             self.selection.iter().flat_map(|made| std::iter::once(&made.shots).chain(&made.more));
         let mut uses = shots.map(|shots| materials.map(|clips| clip_uses(clips, shots)));
@@ -164,13 +164,19 @@ mod tests {
             cover: Some("cover.jpg".to_owned()),
             warnings: vec!["no music".to_owned()],
         };
-        let made = Made { rendered: Some(rendered), ..Made::default() };
+        let materials = Materials {
+            clips: Vec::new(),
+            rejected: Vec::new(),
+            downloads: protocol::Downloads::default(),
+            warnings: vec!["no clips for \"sea\"".to_owned()],
+        };
+        let made = Made { rendered: Some(rendered), materials: Some(materials), ..Made::default() };
         assert_eq!(made.files(), ["video.mp4", "video-2.mp4", "cover.jpg"]);
         let outcome = made.outcome(Vec::new());
         let files: Vec<&str> = outcome.videos.iter().map(|video| video.file.as_str()).collect();
         assert_eq!(files, ["video.mp4", "video-2.mp4"]);
         assert_eq!(outcome.video.as_ref(), outcome.videos.first());
         assert_eq!(outcome.cover.as_deref(), Some("cover.jpg"));
-        assert_eq!(outcome.warnings, ["no music"]);
+        assert_eq!(outcome.warnings, ["no clips for \"sea\"", "no music"]);
     }
 }

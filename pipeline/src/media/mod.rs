@@ -1,6 +1,6 @@
 //! ffmpeg: what a file holds, which encoder works here, and the one render of a job.
 //!
-//! `probe` reads a file, `loudness` listens to one, `encoder` finds an encoder by using it, `plan`
+//! `probe` reads a file, `probes` remembers what was read, `loudness` listens to one, `encoder` finds an encoder by using it, `plan`
 //! decides which frame comes from where, `effect` what transitions do, `graph` writes it down as
 //! ffmpeg's arguments, `render` runs them, and `pieces` where a video is made of files of its own for
 //! each shot. `plan`, `effect` and `graph` are pure. By default a clip is decoded once and the video
@@ -16,6 +16,7 @@ mod loudness;
 mod pieces;
 mod plan;
 mod probe;
+mod probes;
 mod relay;
 mod render;
 mod signature;
@@ -32,6 +33,7 @@ pub use pieces::PIECES;
 pub use plan::{BurnIn, Cut, Encoding, Mode, Music, RenderPlan, ShotInput};
 pub(crate) use probe::{SAFE_INPUT, file_url};
 pub use probe::{parse_probe, probe};
+pub use probes::Probes;
 pub(crate) use render::monotonic;
 pub use render::{Render, render};
 pub use sound::to_wav;

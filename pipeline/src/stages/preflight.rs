@@ -29,7 +29,7 @@ pub async fn check(parts: &Parts, spec: &JobSpec) -> Vec<FieldError> {
         errors.push(FieldError { field, value, expected });
     }
     errors.extend(voice(parts, spec).await);
-    errors.extend(materials::check(parts, spec));
+    errors.extend(materials::check(parts, spec).await);
     errors
 }
 

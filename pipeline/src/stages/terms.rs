@@ -1,6 +1,7 @@
-//! `terms`: what to search the stock sites for, from the request or from the language model.
+//! `terms`: what to search the stock sites for or to have generated, from the request or from the language
+//! model; nothing where the clips are the user's own.
 
-use protocol::JobSpec;
+use protocol::{JobSpec, Stage, VideoSource};
 use serde_json::{Value, json};
 
 use super::LLM_CODES;
@@ -27,10 +28,19 @@ pub async fn run(
     if let Some(terms) = &spec.video_terms {
         return Ok(SearchTerms { terms: terms.to_vec() });
     }
+    if !are_read(spec) {
+        return Ok(SearchTerms { terms: Vec::new() });
+    }
     let question = question(spec, script);
     let asked = parts.llm.ask(&question, |answer| parse(answer, n_terms(spec)));
     let terms = asked.await.map_err(|error| error.into_stage_error(LLM_CODES))?;
     Ok(SearchTerms { terms })
+}
+
+/// Whether anybody reads the terms: nothing is searched for where the user brings the clips, and then a
+/// language model that is away is no reason to fail.
+fn are_read(spec: &JobSpec) -> bool {
+    spec.video_source != VideoSource::Local || spec.stop_at == Some(Stage::Terms)
 }
 
 fn n_terms(spec: &JobSpec) -> usize {
@@ -122,6 +132,21 @@ mod tests {
         check_parse("Here you are:\n```json\n[\"sea\",]\n```\nEnjoy [1]!", Ok(&["sea"]));
         check_parse(r#"{"note": "{", "terms": ["sea"]}"#, Ok(&["sea"]));
         check_parse(r#"["a", "A", "b", "c", "d"]"#, Ok(&["a", "b", "c"]));
+    }
+
+    #[track_caller]
+    fn check_read(video_source: VideoSource, stop_at: Option<Stage>, expected: bool) {
+        let spec = JobSpec { video_source, stop_at, ..JobSpec::default() };
+        assert_eq!(are_read(&spec), expected, "{video_source:?} until {stop_at:?}");
+    }
+
+    #[test]
+    fn nobody_is_asked_for_terms_that_nobody_reads() {
+        check_read(VideoSource::Pexels, None, true);
+        check_read(VideoSource::Comfyui, None, true);
+        check_read(VideoSource::Local, None, false);
+        check_read(VideoSource::Local, Some(Stage::Materials), false);
+        check_read(VideoSource::Local, Some(Stage::Terms), true);
     }
 
     #[test]

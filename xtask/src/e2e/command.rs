@@ -109,6 +109,41 @@ async fn e2e_make_takes_a_job_field_by_field() {
     }
 }
 
+/// No language model, no stock site: nobody is asked for what nobody reads.
+#[tokio::test]
+async fn e2e_make_shows_the_users_own_clips_without_a_language_model() {
+    let data = tempfile::tempdir().expect("temporary folder");
+    let paths = Paths::from_env().expect("a checkout");
+    let mut clip = None;
+    super::walk(&paths.media().join("clips"), &mut |path| {
+        if path.extension().is_some_and(|ending| ending == "mp4") {
+            clip = Some(path.to_owned());
+        }
+    });
+    fs_err::copy(clip.expect("made by `cargo xtask test`"), data.path().join("a.mp4"))
+        .expect("copied");
+    let mut command = Command::new(paths.binary("debug", "pipeline"));
+    command.arg("make");
+    for setting in [
+        &format!("data_dir={}", data.path().join("data").display()),
+        &format!("local.dir={}", data.path().display()),
+        "llm.base_url='http://127.0.0.1:9/v1'",
+        "jobs.max_attempts=1",
+    ] {
+        command.args(["--set", setting]);
+    }
+    command.args(["--video-script", "A quiet cup of coffee.", "--video-language", "en"]);
+    command.args(["--video-source", "local", "--video-materials", "a.mp4"]);
+    command.args(["--stop-at", "selection"]).stdin(Stdio::piped()).kill_on_drop(true);
+    let output = command.output().await.expect("the pipeline is built by `cargo xtask test`");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let status: JobStatus = serde_json::from_slice(&output.stdout).expect("one document");
+    let outcome = status.outcome.expect("an outcome");
+    assert_eq!(outcome.terms, [""; 0]);
+    assert!(outcome.clips.iter().all(|clip| clip.id == "local:a.mp4"), "{:?}", outcome.clips);
+    assert!(!outcome.clips.is_empty());
+}
+
 #[tokio::test]
 async fn e2e_make_that_is_interrupted_leaves_nothing_unfinished() {
     let data = tempfile::tempdir().expect("temporary folder");

@@ -153,6 +153,11 @@ impl Store {
         rendered.insert(claim.id.clone(), share);
     }
 
+    /// Forgets what an attempt has rendered: the next one begins from nothing.
+    fn forget_rendered(&self, claim: &Claim) {
+        self.rendered.lock().unwrap_or_else(PoisonError::into_inner).remove(&claim.id);
+    }
+
     /// Ends a job well. False: it is no longer this worker's.
     ///
     /// # Errors
@@ -199,7 +204,7 @@ impl Store {
         .bind(claim.epoch)
         .execute(&self.pool)
         .await?;
-        self.rendered.lock().unwrap_or_else(PoisonError::into_inner).remove(&claim.id);
+        self.forget_rendered(claim);
         Ok(ended.rows_affected() == 1)
     }
 
@@ -210,6 +215,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn requeue(&self, claim: &Claim, not_before_us: u64) -> Result<bool, StoreError> {
+        self.forget_rendered(claim);
         let row = sqlx::query(
             "UPDATE jobs SET not_before_us = ?1,
                     state = CASE cancel_requested WHEN 1 THEN 'cancelled' ELSE 'queued' END,
@@ -232,6 +238,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn hand_back(&self, claim: &Claim) -> Result<(), StoreError> {
+        self.forget_rendered(claim);
         let mut transaction = self.pool.begin().await?;
         let given = sqlx::query(
             "UPDATE jobs SET state = 'queued', attempt = attempt - 1

@@ -127,6 +127,29 @@ async fn a_render_counts_as_far_as_it_has_come() {
 }
 
 #[tokio::test]
+async fn what_an_attempt_has_rendered_ends_with_it() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let store = Store::open(folder.path()).await.expect("a database");
+    let id = store.submit(&spec("sea", Priority::Normal), 9, 100).await.expect("taken");
+    let progress = async || store.status(&id).await.expect("answer").expect("known").progress;
+    let rendering = async || {
+        let claim = claim(&store).await.expect("a job");
+        store.stage_started(&claim, Stage::Render).await.expect("written");
+        store.rendered(&claim, 0.5);
+        assert!(progress().await > 0.0);
+        claim
+    };
+    store.requeue(&rendering().await, 0).await.expect("written");
+    assert_eq!(progress().await, 0.0, "it failed");
+    store.hand_back(&rendering().await).await.expect("written");
+    assert_eq!(progress().await, 0.0, "the service stopped");
+    let claimed = rendering().await;
+    store.cancel(&id).await.expect("answer");
+    assert!(store.requeue(&claimed, 0).await.expect("answer"));
+    assert_eq!(progress().await, 0.0, "it was cancelled");
+}
+
+#[tokio::test]
 async fn an_attempt_that_was_handed_back_can_be_made_again() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let store = Store::open(folder.path()).await.expect("a database");

@@ -12,7 +12,7 @@ use url::Url;
 use super::gather::{Failure, Gathered, Rule, Source, gather};
 use super::inspect;
 use super::need::Need;
-use super::search::{Offer, forget, offers};
+use super::search::{Offer, Offered, forget, offers};
 use crate::artefacts::{Clip, ClipKind, Materials};
 use crate::error::StageError;
 use crate::parts::Parts;
@@ -20,6 +20,13 @@ use crate::parts::Parts;
 /// Bytes that were received in this job, by the name of the request.
 #[derive(Debug, Default)]
 pub(super) struct Tally(Mutex<HashMap<String, u64>>);
+
+/// Tells a tally of one offer, whatever its files are called.
+#[derive(Debug)]
+pub(super) struct Counted {
+    tally: Arc<Tally>,
+    name: String,
+}
 
 /// The offers of a site.
 struct Stock<'a> {
@@ -34,14 +41,14 @@ pub(super) async fn run(
     terms: &[String],
     need: &mut Need,
 ) -> Result<Materials, StageError> {
-    let offers = offers(parts, spec, terms, need).await?;
+    let Offered { offers, warnings } = offers(parts, spec, terms, need).await?;
     let source = Stock { parts, offers, tally: Arc::default() };
     let downloads = &parts.settings.downloads;
     let (concurrency, early_stop) = (downloads.concurrency.get(), downloads.early_stop);
     let mut gathered = gather(&source, Rule { concurrency, early_stop, least: 0 }, need).await?;
     let name = |index: usize| source.offers[index].candidate.id.clone();
     let downloads = source.tally.downloads(&gathered, need, name);
-    let url = |index: usize| source.offers[index].candidate.url.clone();
+    let url = |index: usize| shown(&source.offers[index].candidate.url);
     let rejected = rejected(&gathered, url);
     let clips = gathered.clips();
     if clips.is_empty() {
@@ -49,7 +56,12 @@ pub(super) async fn run(
         forget(parts, spec, terms).await;
         return Err(StageError::transient("clips_unusable", reasons(&rejected)));
     }
-    Ok(Materials { clips, rejected, downloads })
+    Ok(Materials { clips, rejected, downloads, warnings })
+}
+
+/// An address as it may be told: what stands behind its `?` may be a token.
+fn shown(url: &str) -> String {
+    Url::parse(url).map_or_else(|_| url.to_owned(), |url| fetch::shown(&url))
 }
 
 /// What could not be used, told with the address by `url`.
@@ -97,7 +109,7 @@ impl Source for Stock<'_> {
 
     fn look(&self, index: usize, blob: Blob) -> BoxFuture<'_, Result<Vec<Clip>, Failure>> {
         Box::pin(async move {
-            let media = inspect::video(&blob.path, 1).await?;
+            let media = inspect::video(&self.parts.probes, &blob.digest, &blob.path, 1).await?;
             let Offer { term, candidate } = &self.offers[index];
             Ok(vec![Clip {
                 id: candidate.id.clone(),
@@ -131,6 +143,29 @@ impl Progress for Tally {
 
     fn advanced(&self, name: &str, n: u64) {
         *self.lock().entry(name.to_owned()).or_default() += n;
+    }
+
+    fn finished(&self, _: &str, _: bool) {}
+}
+
+impl Counted {
+    pub(super) fn of(tally: &Arc<Tally>, name: String) -> Arc<Self> {
+        Arc::new(Self { tally: Arc::clone(tally), name })
+    }
+
+    /// Counts `bytes` where fewer were counted.
+    pub(super) fn at_least(&self, bytes: u64) {
+        let mut received = self.tally.lock();
+        let known = received.entry(self.name.clone()).or_default();
+        *known = bytes.max(*known);
+    }
+}
+
+impl Progress for Counted {
+    fn started(&self, _: &str, _: Option<u64>) {}
+
+    fn advanced(&self, _: &str, n: u64) {
+        self.tally.advanced(&self.name, n);
     }
 
     fn finished(&self, _: &str, _: bool) {}
@@ -178,6 +213,8 @@ mod tests {
     fn an_offer_without_an_address_is_rejected() {
         let error = request(&offer("not an address")).expect_err("no address");
         assert_eq!(error, "no URL: relative URL without a base");
+        assert_eq!(shown("http://x/a.mp4?token=secret"), "http://x/a.mp4?…");
+        assert_eq!(shown("http://x/a.mp4"), "http://x/a.mp4");
         assert!(request(&offer("http://x/a.mp4")).expect("a request").remember);
     }
 
@@ -199,6 +236,18 @@ mod tests {
         let found = tally.downloads(&gathered, &need, |index| index.to_string());
         let expected =
             Downloads { clips: 2, reused: 1, bytes: 188, clips_in_vain: 2, bytes_in_vain: 57 };
+        assert_eq!(found, expected);
+
+        // Of a generator the files are told, and one of them stood in the answer.
+        let tally = Arc::new(Tally::default());
+        for (index, loaded, here) in [(0, 100, 100), (1, 60, 80), (2, 50, 40)] {
+            let counted = Counted::of(&tally, index.to_string());
+            counted.advanced("comfyui:7/a.png", loaded);
+            counted.at_least(here);
+        }
+        let found = tally.downloads(&gathered, &need, |index| index.to_string());
+        let expected =
+            Downloads { clips: 3, reused: 0, bytes: 230, clips_in_vain: 1, bytes_in_vain: 50 };
         assert_eq!(found, expected);
     }
 }

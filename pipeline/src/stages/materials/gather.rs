@@ -8,10 +8,14 @@
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
 
 use super::need::Need;
 use crate::artefacts::Clip;
 use crate::error::StageError;
+
+/// Files of a job that are looked at at once: each is a process, or a picture of up to 1 GiB in memory.
+const LOOKS: usize = 4;
 
 /// How to gather.
 #[derive(Clone, Copy, Debug)]
@@ -86,8 +90,10 @@ pub(super) async fn gather<S: Source>(
     need: &mut Need,
 ) -> Result<Gathered, StageError> {
     let mut gathered = Gathered::default();
+    let turns = Semaphore::new(LOOKS);
+    let turns = &turns;
     let mut running = FuturesUnordered::<BoxFuture<'_, Event<S::Fetched>>>::new();
-    // Offers that are fetched, and those that are looked at.
+    // Offers that are fetched, and those that are looked at or wait for it.
     let (mut fetching, mut looking): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
     let mut next = 0;
     loop {
@@ -134,6 +140,8 @@ pub(super) async fn gather<S: Source>(
                 fetching.retain(|&other| other != index);
                 looking.push(index);
                 running.push(Box::pin(async move {
+                    // The semaphore is never closed.
+                    let _turn = turns.acquire().await;
                     Event::Looked(index, source.look(index, fetched).await)
                 }));
                 continue;

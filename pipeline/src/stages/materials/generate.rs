@@ -4,11 +4,10 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use fetch::Progress;
 use futures::future::BoxFuture;
 use protocol::{JobSpec, VideoSource};
 
-use super::download::{Tally, reasons, rejected};
+use super::download::{Counted, Tally, reasons, rejected};
 use super::gather::{Failure, Rule, Source, gather};
 use super::need::Need;
 use super::{inspect, picture};
@@ -17,6 +16,7 @@ use crate::error::StageError;
 use crate::job::JobFolder;
 use crate::parts::Parts;
 use crate::providers::generated::{MakeError, Product, Transfer, Wish};
+use crate::settings::Settings;
 
 const CODES: [&str; 3] = ["generator_unavailable", "generator_refused", "generator_failed"];
 /// Further tries where prompts give nothing.
@@ -32,7 +32,6 @@ struct Prompts<'a> {
     terms: &'a [String],
     wishes: Vec<Wish>,
     shot_ms: u64,
-    transfer: Transfer,
     tally: Arc<Tally>,
 }
 
@@ -43,41 +42,40 @@ pub(super) async fn run(
     folder: &JobFolder,
     need: &mut Need,
 ) -> Result<Materials, StageError> {
-    let tally = Arc::new(Tally::default());
-    let progress: Arc<dyn Progress> = tally.clone();
     let shot_ms = need.longest_shot_ms();
     let prompts = Prompts {
         parts,
         source: spec.video_source,
         folder,
         terms,
-        wishes: wishes(spec, terms, n_shots(need.ms(), shot_ms)),
+        wishes: wishes(spec, terms, n_shots(need, shot_ms)),
         shot_ms,
-        transfer: Transfer { fetcher: parts.fetcher.clone(), progress },
-        tally,
+        tally: Arc::default(),
     };
-    let settings = &parts.settings;
-    let concurrency = match spec.video_source {
-        VideoSource::Comfyui => settings.comfyui.concurrency.get(),
-        _ => settings.replicate.concurrency.get(),
-    };
-    // Each costs money or minutes: none more than is needed, whatever `downloads.early_stop` says.
-    let rule = Rule { concurrency, early_stop: true, least: terms.len() };
+    let rule = rule(&parts.settings, spec.video_source, terms.len());
     let mut gathered = gather(&prompts, rule, need).await?;
     let rejected = rejected(&gathered, |index| prompts.name(index));
-    let mut downloads = prompts.tally.downloads(&gathered, need, |index| prompts.name(index));
-    // The tally knows files, not prompts: what was received was received for what is here.
-    (downloads.clips, downloads.reused) = (gathered.found.len(), 0);
+    let downloads = prompts.tally.downloads(&gathered, need, |index| index.to_string());
     let clips = gathered.clips();
     if clips.is_empty() {
         return Err(StageError::transient("generator_failed", reasons(&rejected)));
     }
-    Ok(Materials { clips, rejected, downloads })
+    Ok(Materials { clips, rejected, downloads, warnings: Vec::new() })
 }
 
-/// How many shots cover `need_ms`.
-fn n_shots(need_ms: u64, shot_ms: u64) -> usize {
-    usize::try_from(need_ms.div_ceil(shot_ms.max(1))).unwrap_or(usize::MAX)
+/// Each costs money or minutes: none more than is needed, whatever `downloads.early_stop` says.
+fn rule(settings: &Settings, source: VideoSource, least: usize) -> Rule {
+    let concurrency = match source {
+        VideoSource::Comfyui => settings.comfyui.concurrency.get(),
+        _ => settings.replicate.concurrency.get(),
+    };
+    Rule { concurrency, early_stop: true, least }
+}
+
+/// How many shots meet the need: as many as cover it, and as many as are wanted.
+fn n_shots(need: &Need, shot_ms: u64) -> usize {
+    let covering = usize::try_from(need.ms().div_ceil(shot_ms.max(1))).unwrap_or(usize::MAX);
+    covering.max(need.n_clips())
 }
 
 /// A wish for each shot and some to spare, the terms in turns, each time with another seed.
@@ -100,12 +98,10 @@ impl Prompts<'_> {
         format!("{}: {:?}", self.source.as_str(), self.term(index))
     }
 
-    async fn make(&self, wish: &Wish) -> Result<Vec<Product>, Failure> {
+    async fn make(&self, wish: &Wish, to: &Transfer) -> Result<Vec<Product>, Failure> {
         let made = match (self.source, &self.parts.comfyui, &self.parts.replicate) {
-            (VideoSource::Comfyui, Some(comfyui), _) => comfyui.make(wish, &self.transfer).await,
-            (VideoSource::Replicate, _, Some(replicate)) => {
-                replicate.make(wish, &self.transfer).await
-            }
+            (VideoSource::Comfyui, Some(comfyui), _) => comfyui.make(wish, to).await,
+            (VideoSource::Replicate, _, Some(replicate)) => replicate.make(wish, to).await,
             (source, ..) => {
                 let message = format!("{} is not set up here", source.as_str());
                 return Err(Failure::All(StageError::permanent("generator_refused", message)));
@@ -137,7 +133,16 @@ impl Source for Prompts<'_> {
     }
 
     fn fetch(&self, index: usize) -> BoxFuture<'_, Result<Vec<Product>, Failure>> {
-        Box::pin(async move { self.make(&self.wishes[index]).await })
+        Box::pin(async move {
+            // A generator gives its files names that are known when they are here.
+            let counted = Counted::of(&self.tally, index.to_string());
+            let transfer =
+                Transfer { fetcher: self.parts.fetcher.clone(), progress: counted.clone() };
+            let products = self.make(&self.wishes[index], &transfer).await?;
+            // What stood in the answer itself was no download, and came all the same.
+            counted.at_least(products.iter().map(|product| product.blob.bytes).sum());
+            Ok(products)
+        })
     }
 
     fn look(
@@ -148,11 +153,30 @@ impl Source for Prompts<'_> {
         Box::pin(async move {
             let mut clips = Vec::with_capacity(products.len());
             for product in products {
-                clips.push(self.clip(index, product).await?);
+                clips.push(self.clip(index, product).await);
             }
-            Ok(clips)
+            Ok(shown(clips)?)
         })
     }
+}
+
+/// The clips of one wish. A sound or a mask beside the video is no reason to throw that away; nothing
+/// that can be shown is.
+fn shown(clips: Vec<Result<Clip, String>>) -> Result<Vec<Clip>, String> {
+    let (mut shown, mut reasons) = (Vec::new(), Vec::new());
+    for clip in clips {
+        match clip {
+            Ok(clip) => shown.push(clip),
+            Err(reason) => reasons.push(reason),
+        }
+    }
+    if shown.is_empty() {
+        return Err(reasons.join("; "));
+    }
+    for reason in reasons {
+        tracing::debug!(reason, "a generated file is not shown");
+    }
+    Ok(shown)
 }
 
 impl Prompts<'_> {
@@ -176,33 +200,94 @@ impl Prompts<'_> {
             let rule = self.parts.settings.pictures.prescale;
             return picture::prepare(clip, self.folder, rule, 1).await;
         }
-        let media = inspect::video(&blob.path, 1).await?;
+        let media = inspect::video(&self.parts.probes, &blob.digest, &blob.path, 1).await?;
         Ok(Clip { media, ..clip })
     }
 }
 
-/// Told by the content: what a generator calls its file means nothing.
+/// Told by the content: what a generator calls its file means nothing. A GIF is none of those that are
+/// read here: ffmpeg shows it, if it moves.
 fn is_picture(path: &Path) -> std::io::Result<bool> {
     let mut head = Vec::new();
     fs_err::File::open(path)?.take(64).read_to_end(&mut head)?;
-    Ok(image::guess_format(&head).is_ok())
+    use image::ImageFormat::{Bmp, Jpeg, Png, WebP};
+    Ok(matches!(image::guess_format(&head), Ok(Bmp | Jpeg | Png | WebP)))
 }
 
 #[cfg(test)]
 mod tests {
+    use protocol::ConcatMode;
+    use tokio::sync::watch;
+
     use super::*;
     use crate::providers::ProviderError;
+    use crate::stages::materials::gather::tests::{clip, shots};
 
     #[test]
     fn each_shot_has_a_wish_and_each_term_at_least_one() {
         let terms = ["sea", "sky"].map(str::to_owned);
         let spec = JobSpec { seed: 40, ..JobSpec::default() };
-        let wishes = wishes(&spec, &terms, n_shots(22_000, 5_000));
+        let wishes = wishes(&spec, &terms, 5);
         let found: Vec<_> =
             wishes.iter().map(|wish| (wish.prompt.as_str(), wish.seed)).take(3).collect();
         assert_eq!(found, [("sea", 40), ("sky", 41), ("sea", 42)]);
         assert_eq!(wishes.len(), 5 + SPARE);
         assert_eq!(super::wishes(&spec, &terms, 1).len(), 2 + SPARE);
+    }
+
+    /// Twenty sentences of 3 s are shots of their own: of clips for 60 s alone some would be seen twice.
+    #[test]
+    fn each_sentence_has_a_clip_of_its_own() {
+        let text = "The sea lies under a wide and quiet sky. ".repeat(20);
+        let spec = JobSpec { video_concat_mode: ConcatMode::Random, ..JobSpec::default() };
+        let need = Need::new(&text, &spec, watch::channel(Some(60_000)).1);
+        let n = n_shots(&need, need.longest_shot_ms());
+        assert_eq!(n, 21);
+        assert!(need.is_met(21 * 5_000, n));
+        assert_eq!(n_shots(&shots(7), 5_000), 7);
+        assert_eq!(n_shots(&shots(7), 1_000), 35, "short ones");
+    }
+
+    #[test]
+    fn as_many_are_made_at_once_as_the_generator_may() {
+        let overrides = ["comfyui.concurrency=3", "replicate.concurrency=7"].map(str::to_owned);
+        let settings = crate::settings::load("baseline", None, &overrides).expect("valid");
+        let rule = |source| rule(&settings, source, 2);
+        let (comfyui, replicate) = (rule(VideoSource::Comfyui), rule(VideoSource::Replicate));
+        assert_eq!((comfyui.concurrency, replicate.concurrency), (3, 7));
+        assert!(comfyui.early_stop && comfyui.least == 2);
+    }
+
+    #[test]
+    fn what_can_be_shown_is_kept_and_nothing_is_no_clip() {
+        let check = |clips: &[Result<usize, &str>], expected: Result<&[&str], &str>| {
+            let one =
+                |one: &Result<usize, &str>| one.map(|id| clip(id, 5_000)).map_err(str::to_owned);
+            let found = shown(clips.iter().map(one).collect());
+            let found =
+                found.map(|clips| clips.into_iter().map(|clip| clip.id).collect::<Vec<_>>());
+            let expected = expected.map(|ids| ids.iter().map(|&id| id.to_owned()).collect());
+            assert_eq!(found, expected.map_err(str::to_owned), "{clips:?}");
+        };
+        check(&[Ok(1), Ok(2)], Ok(&["1", "2"]));
+        check(&[Ok(1), Err("a sound")], Ok(&["1"]));
+        check(&[Err("a sound"), Err("a mask")], Err("a sound; a mask"));
+    }
+
+    #[test]
+    fn pictures_are_known_by_their_first_bytes() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let check = |head: &[u8], expected: bool| {
+            let path = dir.path().join("file");
+            fs_err::write(&path, head).expect("written");
+            assert_eq!(is_picture(&path).expect("read"), expected, "{head:?}");
+        };
+        check(b"\x89PNG\r\n\x1a\n", true);
+        check(b"\xff\xd8\xff", true);
+        check(b"GIF89a", false);
+        check(b"\0\0\0\x20ftypisom", false);
+        check(b"RIFF\0\0\0\0WAVE", false);
+        check(b"", false);
     }
 
     #[test]

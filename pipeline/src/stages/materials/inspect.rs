@@ -3,8 +3,10 @@
 
 use std::path::Path;
 
+use fetch::Digest;
+
 use crate::artefacts::MediaInfo;
-use crate::media;
+use crate::media::Probes;
 
 /// A clip shorter than this is a flicker.
 pub(super) const MIN_CLIP_MS: u64 = 1_000;
@@ -40,9 +42,14 @@ pub(super) fn endings() -> String {
     [&VIDEOS[..], &PICTURES[..]].concat().join(", ")
 }
 
-/// What the video at `path` holds, where it can be shown.
-pub(super) async fn video(path: &Path, min_side: u32) -> Result<MediaInfo, String> {
-    let media = media::probe(path).await.map_err(|error| error.to_string())?;
+/// What the video at `path`, of that digest, holds, where it can be shown.
+pub(super) async fn video(
+    probes: &Probes,
+    digest: &Digest,
+    path: &Path,
+    min_side: u32,
+) -> Result<MediaInfo, String> {
+    let media = probes.probe(digest, path).await.map_err(|error| error.to_string())?;
     showable(&media, min_side)?;
     Ok(media)
 }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use fetch::Digest;
 use futures::future::BoxFuture;
 use protocol::{Downloads, FieldError, JobSpec, Material};
 
@@ -15,12 +16,13 @@ use crate::artefacts::{Clip, ClipKind, Materials, MediaInfo};
 use crate::error::StageError;
 use crate::job::JobFolder;
 use crate::local;
+use crate::media::Probes;
 use crate::parts::Parts;
 use crate::settings::Prescale;
 
 /// MoneyPrinterTurbo's limit, 480, with its tolerance of 10 pixels.
 const MIN_SIDE: u32 = 470;
-/// Files that are looked at at once.
+/// Files that are found at once; `gather` bounds how many are looked at.
 const CONCURRENCY: usize = 4;
 
 /// The files of a request.
@@ -29,6 +31,7 @@ struct Files<'a> {
     materials: &'a [Material],
     folder: &'a JobFolder,
     prescale: Prescale,
+    probes: &'a Probes,
 }
 
 /// Every file of `spec` that is not there, of no known kind, or too small a picture.
@@ -66,7 +69,7 @@ pub(super) async fn run(
 ) -> Result<Materials, StageError> {
     let materials = spec.video_materials.as_deref().unwrap_or_default();
     let (dir, prescale) = (parts.settings.local.dir.as_deref(), parts.settings.pictures.prescale);
-    let files = Files { dir, materials, folder, prescale };
+    let files = Files { dir, materials, folder, prescale, probes: &parts.probes };
     // All of them: the user named them to be shown.
     let rule = Rule { concurrency: CONCURRENCY, early_stop: false, least: 0 };
     let mut gathered = gather(&files, rule, need).await?;
@@ -75,7 +78,7 @@ pub(super) async fn run(
     if clips.is_empty() {
         return Err(StageError::permanent("clips_unusable", reasons(&rejected)));
     }
-    Ok(Materials { clips, rejected, downloads: Downloads::default() })
+    Ok(Materials { clips, rejected, downloads: Downloads::default(), warnings: Vec::new() })
 }
 
 impl Source for Files<'_> {
@@ -106,8 +109,10 @@ impl Source for Files<'_> {
                     picture::prepare(clip, self.folder, self.prescale, MIN_SIDE).await?
                 }
                 Ending::Video => {
-                    let media = inspect::video(&path, MIN_SIDE).await?;
-                    digested(unseen(name, path, media)).await?
+                    let clip = unseen(name, path, picture::still(0, 0));
+                    let (digest, clip) = digested(clip).await?;
+                    let media = inspect::video(self.probes, &digest, &clip.path, MIN_SIDE).await?;
+                    Clip { media, ..clip }
                 }
             };
             Ok(vec![clip])
@@ -132,11 +137,12 @@ fn unseen(name: &str, path: PathBuf, media: MediaInfo) -> Clip {
     }
 }
 
-async fn digested(mut clip: Clip) -> Result<Clip, String> {
-    let work = tokio::task::spawn_blocking(move || -> std::io::Result<Clip> {
+async fn digested(mut clip: Clip) -> Result<(Digest, Clip), String> {
+    let work = tokio::task::spawn_blocking(move || -> std::io::Result<(Digest, Clip)> {
         clip.bytes = fs_err::metadata(&clip.path)?.len();
-        clip.sha256 = fetch::digest_of_file(&clip.path)?.to_string();
-        Ok(clip)
+        let digest = fetch::digest_of_file(&clip.path)?;
+        clip.sha256 = digest.to_string();
+        Ok((digest, clip))
     });
     work.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
 }
@@ -204,6 +210,7 @@ mod tests {
             materials: &materials,
             folder: &folder,
             prescale: Prescale::Both,
+            probes: &Probes::default(),
         };
         let rule = Rule { concurrency: 2, early_stop: false, least: 0 };
         let mut gathered = gather(&files, rule, &mut shots(1)).await.expect("clips");

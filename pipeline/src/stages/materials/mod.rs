@@ -82,9 +82,18 @@ pub async fn run(
 }
 
 /// What a request asks of its source and this service does not have.
-pub fn check(parts: &Parts, spec: &JobSpec) -> Vec<FieldError> {
+pub async fn check(parts: &Parts, spec: &JobSpec) -> Vec<FieldError> {
     match spec.video_source {
-        VideoSource::Local => local::check(parts.settings.local.dir.as_deref(), spec),
+        VideoSource::Local => {
+            let (dir, spec) = (parts.settings.local.dir.clone(), spec.clone());
+            // Up to 200 files are opened: not on a thread that serves others.
+            let checked =
+                tokio::task::spawn_blocking(move || local::check(dir.as_deref(), &spec)).await;
+            checked.unwrap_or_else(|error| {
+                tracing::error!(%error, "the user's files were not checked"); // the stage will do it
+                Vec::new()
+            })
+        }
         VideoSource::Comfyui if parts.comfyui.is_none() => {
             vec![not_set_up(spec.video_source, "comfyui.workflow names no file")]
         }

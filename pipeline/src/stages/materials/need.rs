@@ -67,9 +67,14 @@ impl Need {
         self.n_clips = (length_ms, n_clips);
     }
 
+    /// Clips that are wanted: one of its own for each shot, and some to choose from where likeness chooses.
+    pub(super) fn n_clips(&self) -> usize {
+        self.n_clips.1
+    }
+
     /// Whether so many clips that cover so much are enough: each shot has one of its own.
     pub(super) fn is_met(&self, covered_ms: u64, n_clips: usize) -> bool {
-        covered_ms >= self.ms() && n_clips >= self.n_clips.1
+        covered_ms >= self.ms() && n_clips >= self.n_clips()
     }
 
     /// Whether the length of the narration may still become known.

@@ -25,13 +25,21 @@ pub(super) struct Offer {
     pub(super) candidate: Candidate,
 }
 
+/// What a site has, and what it was asked for in vain.
+#[derive(Debug)]
+pub(super) struct Offered {
+    pub(super) offers: Vec<Offer>,
+    /// Searches that failed, in words.
+    pub(super) warnings: Vec<String>,
+}
+
 /// What the site has for the terms, in their order, and for the joker where that is not enough.
 pub(super) async fn offers(
     parts: &Parts,
     spec: &JobSpec,
     terms: &[String],
     need: &Need,
-) -> Result<Vec<Offer>, StageError> {
+) -> Result<Offered, StageError> {
     let (source, size) = (spec.video_source, spec.size());
     let search = async |term: &str| parts.stock.search(source, term, size).await;
     let failed = |error: ProviderError| {
@@ -39,25 +47,15 @@ pub(super) async fn offers(
     };
     let searches = FuturesOrdered::from_iter(terms.iter().take(MAX_TERMS).map(|term| search(term)));
     let answers: Vec<_> = searches.collect().await;
-    let mut by_term = Vec::new();
-    let mut failure = None;
-    for (term, answer) in terms.iter().zip(answers) {
-        match answer {
-            Ok(candidates) => by_term.push((term.clone(), candidates)),
-            Err(error) => failure = failure.or(Some(error)),
-        }
-    }
-    if let (Some(error), true) = (failure, by_term.is_empty()) {
-        return Err(failed(error));
-    }
+    let (by_term, mut warnings) = answered(terms.iter().zip(answers)).map_err(failed)?;
     let mut offers = in_turns(by_term, spec.match_materials_to_script);
     let covered: u64 =
         offers.iter().map(|offer| need.covered_ms(offer.candidate.duration_ms)).sum();
-    if covered < need.ms() {
+    if !need.is_met(covered, offers.len()) {
         match search(JOKER).await {
             Ok(joker) => offers = with_joker(offers, joker),
             Err(error) if offers.is_empty() => return Err(failed(error)),
-            Err(error) => tracing::warn!(%error, "clips will be shown more than once"),
+            Err(error) => warnings.push(told(JOKER, &error)),
         }
     }
     if offers.is_empty() {
@@ -65,7 +63,35 @@ pub(super) async fn offers(
         let message = format!("{source} has no clips for {} nor for {JOKER}", terms.join(", "));
         return Err(StageError::permanent("no_clips", message));
     }
-    Ok(offers)
+    Ok(Offered { offers, warnings })
+}
+
+type ByTerm = Vec<(String, Vec<Candidate>)>;
+
+/// The answers by their terms, and what is to be told of those that did not come. Where none came the
+/// first reason is the error.
+fn answered<'a>(
+    answers: impl Iterator<Item = (&'a String, Result<Vec<Candidate>, ProviderError>)>,
+) -> Result<(ByTerm, Vec<String>), ProviderError> {
+    let (mut by_term, mut warnings, mut first) = (Vec::new(), Vec::new(), None);
+    for (term, answer) in answers {
+        match answer {
+            Ok(candidates) => by_term.push((term.clone(), candidates)),
+            Err(error) => {
+                warnings.push(told(term, &error));
+                first = first.or(Some(error));
+            }
+        }
+    }
+    match first {
+        Some(error) if by_term.is_empty() => Err(error),
+        _ => Ok((by_term, warnings)),
+    }
+}
+
+fn told(term: &str, error: &ProviderError) -> String {
+    tracing::warn!(term, %error, "a search failed");
+    format!("no clips for {term:?}: {error}")
 }
 
 /// Forgets what the site said of the terms: none of it could be used, so it may be out of date.
@@ -158,6 +184,22 @@ mod tests {
         let filled = with_joker(offers, candidates(&[("c", 9000), ("e", 9000)]));
         let last = filled.last().map(|offer| (offer.term.as_str(), offer.candidate.id.as_str()));
         assert_eq!((filled.len(), last), (5, Some((JOKER, "e"))));
+    }
+
+    #[test]
+    fn a_search_that_failed_is_told_and_all_of_them_are_an_error() {
+        let terms = ["sea", "night"].map(str::to_owned);
+        let away = |number: u16| ProviderError::Refused {
+            url: "http://x".to_owned(),
+            status: number,
+            reason: "no".to_owned(),
+        };
+        let one = [Ok(candidates(&[("a", 9000)])), Err(away(500))];
+        let (by_term, warnings) = answered(terms.iter().zip(one)).expect("one answer");
+        assert_eq!(by_term.len(), 1);
+        assert_eq!(warnings, [format!("no clips for \"night\": {}", away(500))]);
+        let error = answered(terms.iter().zip([Err(away(400)), Err(away(500))])).expect_err("none");
+        assert_eq!(error.to_string(), away(400).to_string(), "the first");
     }
 
     #[test]

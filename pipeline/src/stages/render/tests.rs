@@ -137,7 +137,12 @@ async fn several_videos_are_made_of_pictures_and_clips_and_bad_music_is_left_out
             words: None,
             timing: TimingSource::Engine,
         },
-        materials: &Materials { clips, rejected: Vec::new(), downloads: Downloads::default() },
+        materials: &Materials {
+            clips,
+            rejected: vec![],
+            downloads: Downloads::default(),
+            warnings: vec![],
+        },
         selection: &selection,
         subtitles: &Subtitles {
             srt: String::new(),

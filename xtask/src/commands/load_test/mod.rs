@@ -29,17 +29,21 @@ const POLL: Duration = Duration::from_millis(100);
 /// Jobs that a service of the user's own is sent without being asked twice: each may cost money.
 const GUARD: u32 = 10;
 
-/// Every job of a load test asks for the same: with these it is made as if it were the first to ask.
-const COLD: [&str; 2] = ["cache.stages=false", "llm.cache=false"];
+/// Every job of a load test asks for the same: with these it is written, spoken, searched and compared as
+/// if it were the first to ask. The clips themselves come from the store after the first job.
+const COLD: [&str; 4] =
+    ["cache.stages=false", "llm.cache=false", "stock.search_cache_h=0", "similarity.cache=false"];
 
 /// Drive many jobs at once and report the times.
 ///
 /// Starts the fixture servers and the pipeline as processes (or takes a service of yours with --url),
 /// keeps --concurrency jobs in flight until --jobs have ended, and keeps every instant of every job:
 /// planned, sent, accepted, started, each stage, finished. Writes report.md with pictures, run.json,
-/// samples.jsonl and an HDR log. Each job is spoken and written anew, as jobs that differ would be; with
-/// `--set cache.stages=true --set llm.cache=true` they take it from one another. A percentile that the jobs do not carry is printed as a bound, with how
-/// many jobs would carry it. Ctrl-C still writes the report, marked as cut short.
+/// samples.jsonl and an HDR log. Each job is written, spoken, searched and compared anew, as jobs that
+/// differ would be; with `--set cache.stages=true --set llm.cache=true --set stock.search_cache_h=24 --set
+/// similarity.cache=true` they take it from one another. Clips are downloaded once: every job after the
+/// first takes them from the store. A percentile that the jobs do not carry is printed as a bound, with
+/// how many jobs would carry it. Ctrl-C still writes the report, marked as cut short.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = "Prints the verdict, the percentiles with their 95 % intervals, and where the report is.

@@ -20,7 +20,15 @@ struct Fake {
     fatal: Option<usize>,
     /// Begun and not ended, and the most there were of them.
     running: Mutex<(usize, usize)>,
+    /// The same of those that are looked at.
+    looking: Mutex<(usize, usize)>,
     begun: Mutex<Vec<usize>>,
+}
+
+fn enter(counted: &Mutex<(usize, usize)>) {
+    let mut counted = counted.lock().expect("no panic");
+    counted.0 += 1;
+    counted.1 = counted.1.max(counted.0);
 }
 
 pub(in crate::stages::materials) fn clip(id: usize, video_ms: u64) -> Clip {
@@ -61,11 +69,7 @@ impl Source for Fake {
     fn fetch(&self, index: usize) -> BoxFuture<'_, Result<(), Failure>> {
         Box::pin(async move {
             self.begun.lock().expect("no panic").push(index);
-            {
-                let mut running = self.running.lock().expect("no panic");
-                running.0 += 1;
-                running.1 = running.1.max(running.0);
-            }
+            enter(&self.running);
             sleep(Duration::from_millis(self.times_ms[index])).await;
             self.running.lock().expect("no panic").0 -= 1;
             Ok(())
@@ -74,7 +78,9 @@ impl Source for Fake {
 
     fn look(&self, index: usize, (): ()) -> BoxFuture<'_, Result<Vec<Clip>, Failure>> {
         Box::pin(async move {
+            enter(&self.looking);
             sleep(Duration::from_millis(50)).await;
+            self.looking.lock().expect("no panic").0 -= 1;
             if self.fatal == Some(index) {
                 return Err(Failure::All(StageError::permanent("generator_refused", "no")));
             }
@@ -93,6 +99,7 @@ fn offers(times_ms: &[u64]) -> Fake {
         broken: BTreeSet::new(),
         fatal: None,
         running: Mutex::default(),
+        looking: Mutex::default(),
         begun: Mutex::default(),
     }
 }
@@ -190,6 +197,16 @@ async fn looking_and_fetching_go_on_together() {
     let begun = tokio::time::Instant::now();
     ids(&source, rule(1), &mut shots(4)).await;
     assert_eq!(begun.elapsed().as_millis(), 4 * 100 + 50, "one look is seen, three are hidden");
+}
+
+/// Two hundred files that are there already come at once.
+#[tokio::test(start_paused = true)]
+async fn no_more_are_looked_at_at_once_than_memory_is_there_for() {
+    let source = offers(&[0; 200]);
+    let all = Rule { early_stop: false, ..rule(4) };
+    let (clips, _) = ids(&source, all, &mut shots(1)).await;
+    assert_eq!(clips.len(), 200);
+    assert_eq!(source.looking.lock().expect("no panic").1, 4);
 }
 
 #[tokio::test(start_paused = true)]
