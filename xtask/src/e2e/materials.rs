@@ -71,6 +71,72 @@ async fn e2e_a_video_is_made_of_the_users_own_files() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn e2e_searches_and_downloads_are_bounded_as_is_set() {
+    let slow = "[files]\nlatency_ms = 200\n";
+    let job = json!({"stop_at": "materials"});
+    let world = World::start(slow, &["downloads.early_stop=false", "stock.search_cache_h=0"]).await;
+    let everything = made(&world, &job).await.downloads;
+    let n_searches = world.asked("pexels").await.requests;
+    made(&world, &job).await;
+    assert_eq!(world.asked("pexels").await.requests, 2 * n_searches);
+    assert!((2..=5).contains(&world.asked("files").await.most_at_once));
+    world.stop().await;
+
+    let world = World::start(slow, &["downloads.concurrency=1"]).await;
+    let enough = made(&world, &job).await.downloads;
+    made(&world, &job).await;
+    assert_eq!(world.asked("pexels").await.requests, n_searches, "kept for a day");
+    assert_eq!(world.asked("files").await.most_at_once, 1);
+    assert!(enough.clips < everything.clips, "{enough:?} {everything:?}");
+    assert_eq!(enough.clips_in_vain, 0);
+    assert!(everything.clips_in_vain > 0);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e2e_a_search_that_is_refused_is_told_and_the_others_do() {
+    let refused = "[[pexels.faults]]\nkind = 'status'\nstatus = 400\nfirst = 1\n";
+    let world = World::start(refused, &[]).await;
+    let outcome = made(&world, &json!({"stop_at": "materials"})).await;
+    let [warning] = outcome.warnings.as_slice() else { panic!("{:?}", outcome.warnings) };
+    assert!(warning.starts_with("no clips for \"") && warning.contains("400"), "{warning}");
+    world.stop().await;
+}
+
+/// Larger than any limit of `pictures.prescale`: a user's and a generated one.
+#[tokio::test(flavor = "multi_thread")]
+async fn e2e_pictures_are_made_as_small_as_is_set_and_show_nothing_unwanted() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut ffmpeg = tokio::process::Command::new("ffmpeg");
+    ffmpeg.args(["-nostdin", "-v", "error", "-f", "lavfi", "-i", "color=red:s=3000x3000"]);
+    ffmpeg.args(["-frames:v", "1"]).arg(folder.path().join("own.png"));
+    assert!(ffmpeg.status().await.expect("ffmpeg").success());
+    let local = format!("local.dir='{}'", folder.path().display());
+    for (prescale, side) in [("both", 1448), ("side", 2048)] {
+        let prescale = format!("pictures.prescale='{prescale}'");
+        let world = World::start("", &[&local, &prescale, "comfyui.negative='no people'"]).await;
+        for job in [
+            json!({"video_source": "local", "video_materials": [{"url": "own.png"}]}),
+            json!({"video_source": "comfyui", "video_terms": ["sea"]}),
+        ] {
+            let mut job = short(&job);
+            job["stop_at"] = json!("materials");
+            job["video_size"] = json!("2048x2048");
+            let status = world.run(job).await;
+            let folder = world.data_dir().join("jobs").join(&status.id);
+            let written = fs_err::read(folder.join("stages/materials.json")).expect("a result");
+            let written: Value = serde_json::from_slice(&written).expect("JSON");
+            let media = &written["result"]["clips"][0]["media"];
+            assert_eq!(media["width"], json!(side), "{prescale}: {media}");
+        }
+        let history = format!("{}/history", world.providers.comfyui);
+        let history = reqwest::get(history).await.expect("an answer").text().await.expect("text");
+        assert!(history.contains("no people"), "{history}");
+        world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn e2e_two_videos_of_one_narration_show_other_clips() {
     let world = World::start("", &[]).await;
     let job = json!({"video_count": 2, "social_platforms": ["tiktok"], "bgm_type": "random"});

@@ -32,6 +32,13 @@ use crate::targets::NativeClient;
 /// Longer than any job here takes on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(240);
 
+/// What a server of the fixtures was asked.
+#[derive(serde::Deserialize)]
+struct Asked {
+    requests: u64,
+    most_at_once: u64,
+}
+
 /// The programs of a test and their folders; gone with it.
 struct World {
     folder: TempDir,
@@ -129,6 +136,14 @@ impl World {
             }
         });
         found
+    }
+
+    /// What the server of `provider` was asked so far.
+    async fn asked(&self, provider: &str) -> Asked {
+        let url = self.providers.openai.replace("/openai/v1", "/control/requests");
+        let answer = reqwest::get(url).await.expect("an answer");
+        let mut counts: Value = answer.json().await.expect("counts");
+        serde_json::from_value(counts["providers"][provider].take()).expect("a count")
     }
 
     async fn stop(self) {

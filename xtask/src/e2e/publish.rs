@@ -1,13 +1,23 @@
 //! Artefacts go to an S3-like store: a real client against a server of another project (s3s).
 
 use protocol::{JobState, Stage};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{World, short};
 use crate::services::S3_SECRET_KEY;
 
-/// The store's address is known only when its server runs: the first world tells it to the second.
 async fn run(behaviour: &str) -> (protocol::JobStatus, Vec<String>) {
+    let (status, left, _) = run_with(behaviour, &[], &json!({})).await;
+    (status, left)
+}
+
+/// The store's address is known only when its server runs: the first world tells it to the second. The
+/// last of what is given is how many uploads there were at once.
+async fn run_with(
+    behaviour: &str,
+    set: &[&str],
+    changes: &Value,
+) -> (protocol::JobStatus, Vec<String>, u64) {
     let stores = World::start(behaviour, &[]).await;
     let settings = [
         "publish.url='s3://reelbench/videos'".to_owned(),
@@ -15,13 +25,27 @@ async fn run(behaviour: &str) -> (protocol::JobStatus, Vec<String>) {
         "publish.region='us-east-1'".to_owned(),
         "jobs.max_attempts=1".to_owned(),
     ];
-    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    let settings: Vec<&str> =
+        settings.iter().map(String::as_str).chain(set.iter().copied()).collect();
     let world = World::start("", &settings).await;
-    let status = world.run(short(&json!({}))).await;
+    let status = world.run(short(changes)).await;
     let left = world.leftovers();
+    let most_at_once = stores.asked("s3").await.most_at_once;
     world.stop().await;
     stores.stop().await;
-    (status, left)
+    (status, left, most_at_once)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e2e_as_many_files_go_up_at_once_as_are_set() {
+    let most_at_once = async |concurrency: &str| {
+        let (status, _, most) =
+            run_with("[s3]\nlatency_ms = 300\n", &[concurrency], &json!({})).await;
+        assert_eq!(status.state, JobState::Succeeded, "{:?}", status.error);
+        most
+    };
+    assert_eq!(most_at_once("publish.concurrency=1").await, 1);
+    assert!(most_at_once("publish.concurrency=4").await > 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,10 +40,12 @@ async fn e2e_a_second_job_with_the_same_text_takes_what_is_safe_to_take() {
     assert_eq!(world.leftovers(), [""; 0]);
     world.stop().await;
 
-    let world = World::start("", &["cache.stages=false"]).await;
-    check_reused(&world, &json!({"stop_at": "subtitles"}), [0, 0]).await;
-    check_reused(&world, &json!({"stop_at": "subtitles"}), [0, 0]).await;
-    world.stop().await;
+    for nothing_is_kept in ["cache.stages=false", "cache.max_bytes=0"] {
+        let world = World::start("", &[nothing_is_kept]).await;
+        check_reused(&world, &json!({"stop_at": "subtitles"}), [0, 0]).await;
+        check_reused(&world, &json!({"stop_at": "subtitles"}), [0, 0]).await;
+        world.stop().await;
+    }
 }
 
 /// Whether the first stage ran while the second one did.

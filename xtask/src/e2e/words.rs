@@ -14,10 +14,7 @@ async fn made(world: &World, changes: &Value) -> Outcome {
 
 /// How often the chat server was asked.
 async fn n_asked(world: &World) -> u64 {
-    let url = world.providers.openai.replace("/openai/v1", "/control/requests");
-    let answer = reqwest::get(url).await.expect("an answer");
-    let counts: Value = answer.json().await.expect("counts");
-    counts["providers"]["chat"]["requests"].as_u64().expect("a count")
+    world.asked("chat").await.requests
 }
 
 fn asked() -> Value {
@@ -48,6 +45,21 @@ async fn e2e_a_question_that_was_answered_is_not_asked_again() {
     made(&world, &asked()).await;
     assert_eq!(n_asked(&world).await, 4);
     world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e2e_a_server_that_fails_is_asked_again_as_long_as_the_budget_lasts() {
+    let away = "[[chat.faults]]\nkind = 'status'\nstatus = 503\nevery = 1\n";
+    let requests = async |budget: &str| {
+        let world = World::start(away, &[budget, "jobs.max_attempts=1"]).await;
+        let status = world.run(short(&asked())).await;
+        assert_eq!(status.error.expect("no answer").code, "llm_unavailable");
+        let n_asked = n_asked(&world).await;
+        world.stop().await;
+        n_asked
+    };
+    assert_eq!(requests("llm.budget_s=0.001").await, 1);
+    assert!(requests("llm.budget_s=180").await > 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
