@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// Result of a stage: a document, and the files that it speaks of.
-pub trait Artefact: Serialize + DeserializeOwned {
+pub trait Artefact: Serialize + DeserializeOwned + Send + Sync {
     /// Files without which the document is worth nothing; relative to the job folder or absolute.
     fn files(&self) -> Vec<&Path> {
         Vec::new()

@@ -5,6 +5,9 @@
 //! `media` is ffmpeg, `speech` is spoken words with their times, `captions` is subtitles, `ml` is
 //! models, `providers` is other people's HTTP.
 
+// A worker's stack of 2 MiB holds several copies of a future, more in a debug build.
+#![warn(clippy::large_futures)]
+
 pub mod api;
 pub mod artefacts;
 pub mod captions;

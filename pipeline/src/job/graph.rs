@@ -11,11 +11,11 @@
 //! again, unless what it follows from has changed; narrations and subtitles are taken from earlier jobs
 //! with the same inputs.
 
-use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use protocol::{Outcome, Stage};
 use tokio::sync::watch;
@@ -85,8 +85,9 @@ async fn run(
 
     let models = parts.trusted();
     let key = Inputs { spec, settings: &parts.settings, models: &models };
-    let script: Script =
-        stages.run(Stage::Script, &key.script(), stages::script::run(parts, spec, &folder)).await?;
+    let script: Script = stages
+        .run(Stage::Script, &key.script(), stages::script::run(parts, spec, &folder).boxed())
+        .await?;
     // For the stages of the picture: how long the narration is, and what is said in it.
     let (length, known_length) = watch::channel(None);
     // Closed where nothing is spoken: nobody waits for a length.
@@ -98,18 +99,19 @@ async fn run(
         if !wanted(Stage::Terms) {
             return Ok(made);
         }
-        let work = stages::terms::run(parts, spec, &script);
+        let work = stages::terms::run(parts, spec, &script).boxed();
         let terms = stages.run(Stage::Terms, &key.terms(&script), work).await?;
         if wanted(Stage::Materials) {
             let (script, terms) = (&script, &terms);
             let inputs = stages::materials::Inputs { script, terms, length: known_length };
-            let work = stages::materials::run(parts, spec, inputs, &folder);
+            let work = stages::materials::run(parts, spec, inputs, &folder).boxed();
             let materials_key = key.materials(script, terms);
             let materials = stages.run(Stage::Materials, &materials_key, work).await?;
             if wanted(Stage::Selection) {
                 let narration = heard(narrated).await;
                 let selection_key = key.selection(script, &narration, &materials);
-                let work = stages::selection::run(parts, spec, script, &narration, &materials);
+                let work =
+                    stages::selection::run(parts, spec, script, &narration, &materials).boxed();
                 made.selection = Some(stages.run(Stage::Selection, &selection_key, work).await?);
             }
             made.materials = Some(materials);
@@ -122,7 +124,7 @@ async fn run(
         if !wanted(Stage::Narration) {
             return Ok(made);
         }
-        let work = stages::narration::run(parts, spec, &script, &folder);
+        let work = stages::narration::run(parts, spec, &script, &folder).boxed();
         let narration: Narration =
             stages.run_or_reuse(Stage::Narration, &key.narration(&script), work).await?;
         let narration = Arc::new(narration);
@@ -135,7 +137,7 @@ async fn run(
             // Another font has other letters, and breaks lines elsewhere.
             let font = format!("{:?}", parts.fonts.choose(&spec.font_name, &script.text));
             let subtitles_key = key.subtitles(&script, &narration, &sound, &font);
-            let work = stages::subtitles::run(parts, spec, &script, &narration, &folder);
+            let work = stages::subtitles::run(parts, spec, &script, &narration, &folder).boxed();
             made.subtitles =
                 Some(stages.run_or_reuse(Stage::Subtitles, &subtitles_key, work).await?);
         }
@@ -164,13 +166,13 @@ async fn run(
         let render_key = key.render(narration, selection, materials, subtitles);
         let inputs = stages::render::Inputs { narration, materials, selection, subtitles };
         let progress = |share| store.rendered(claim, share);
-        let work = stages::render::run(parts, &claim.id, spec, &inputs, &folder, progress);
+        let work = stages::render::run(parts, &claim.id, spec, &inputs, &folder, progress).boxed();
         made.rendered = Some(stages.run(Stage::Render, &render_key, work).await?);
     }
     made.social = social.posts().await;
     if wanted(Stage::Publish) {
         let files = made.files();
-        let work = stages::publish::run(parts, &claim.id, &folder, &files);
+        let work = stages::publish::run(parts, &claim.id, &folder, &files).boxed();
         made.published = Some(stages.run(Stage::Publish, &key.publish(&files), work).await?);
     }
     Ok(made.outcome(parts.models.uses()))
@@ -211,7 +213,8 @@ async fn digest(file: &Path) -> Result<String, Failure> {
     Err(Failure { stage: Some(Stage::Subtitles), error })
 }
 
-/// Runs single stages of one attempt and writes down when, and what they made.
+/// Runs single stages of one attempt and writes down when, and what they made. The work of a stage comes
+/// in a box: a worker's stack does not hold all stages of a job at once.
 struct Stages<'a> {
     store: &'a Store,
     claim: &'a Claim,
@@ -227,7 +230,7 @@ impl Stages<'_> {
         &self,
         stage: Stage,
         key: &Key,
-        work: impl Future<Output = Result<T, StageError>>,
+        work: BoxFuture<'_, Result<T, StageError>>,
     ) -> Result<T, Failure> {
         let Some(reuse) = self.reuse else { return self.run(stage, key, work).await };
         let work = async {
@@ -241,14 +244,14 @@ impl Stages<'_> {
             reuse.keep(key, &result, self.folder).await;
             Ok(result)
         };
-        self.run(stage, key, work).await
+        self.run(stage, key, work.boxed()).await
     }
 
     async fn run<T: Artefact>(
         &self,
         stage: Stage,
         key: &Key,
-        work: impl Future<Output = Result<T, StageError>>,
+        work: BoxFuture<'_, Result<T, StageError>>,
     ) -> Result<T, Failure> {
         if let Some(result) = self.folder.result(stage, key) {
             tracing::info!(job = self.claim.id, %stage, "result is there already");

@@ -117,7 +117,8 @@ impl Stock {
         size: Size,
     ) -> Result<Vec<Candidate>, ProviderError> {
         let Some(site) = self.site(source) else { return Ok(Vec::new()) };
-        let ask = async {
+        // In a box: what waits for a site is large, and the cache would hold it several times.
+        let ask = Box::pin(async {
             let mut found = match source {
                 VideoSource::Pixabay => pixabay::search(site, term, size).await,
                 VideoSource::Coverr => coverr::search(site, term, size).await,
@@ -125,7 +126,7 @@ impl Stock {
             }?;
             found.sort_by_key(|candidate| candidate.suits); // stable: the site's order stays
             Ok(found)
-        };
+        });
         let Some(kept) = &self.kept else { return ask.await };
         let ask = async {
             let found = ask.await.map_err(Nothing::Failed)?;
