@@ -83,11 +83,7 @@ impl Encoder {
     pub(super) fn args(self, preset: &str, quality: u32, threads: u32) -> Vec<String> {
         let quality_of_100 = 100 - quality.min(51) * 100 / 51;
         let settings = match self {
-            // With a look-ahead in a thread of its own, x264 164 gave other bytes in 13 of 60 runs on a
-            // busy machine.
-            Self::X264 => format!(
-                "-preset {preset} -crf {quality} -threads {threads} -x264-params sync-lookahead=0"
-            ),
+            Self::X264 => format!("-preset {preset} -crf {quality} -threads {threads}"),
             Self::Nvenc => format!("-preset p4 -rc vbr -cq {quality} -b:v 0"),
             Self::Qsv => format!("-global_quality {quality}"),
             Self::Vaapi => format!("-rc_mode CQP -qp {quality}"),

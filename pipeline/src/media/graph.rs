@@ -22,8 +22,8 @@ pub struct Targets<'a> {
 /// ffmpeg's arguments for the video of `plan`, written to `targets`: every shot an input of its own,
 /// one filter graph, one encode. ffmpeg runs in the folder that holds the subtitles.
 ///
-/// The same arguments give the same bytes: nothing is taken from the clock, the build of ffmpeg or the
-/// metadata of the inputs.
+/// The same arguments give the same frames to the encoder, and with one thread the same bytes: nothing
+/// is taken from the clock, the build of ffmpeg or the metadata of the inputs.
 pub fn arguments(plan: &RenderPlan, targets: Targets<'_>) -> Vec<OsString> {
     let cuts = plan.cuts();
     let mut chains = picture::all_shots(plan, &cuts, targets.cover.is_some());

@@ -5,7 +5,7 @@
 //! ffmpeg's arguments, `render` runs them, and `pieces` where a video is made of files of its own for
 //! each shot. `plan`, `effect` and `graph` are pure. By default a clip is decoded once and the video
 //! encoded once; where there are too many clips to open at once, they are decoded one after the other
-//! into a pipe, with the same bytes as result.
+//! into a pipe, and the encoder is given the same frames.
 //! Nothing here knows of jobs, stages or stock sites.
 
 mod effect;

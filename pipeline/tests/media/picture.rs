@@ -58,7 +58,8 @@ async fn clips_of_every_kind_become_one_even_picture() {
         assert_eq!((media.width, media.height), size, "{}", path.display());
         shots.push(shot(path, 250, 1200).await);
     }
-    let plan = plan(at, 4777, shots);
+    let mut plan = plan(at, 4777, shots);
+    plan.encoding.threads = 1; // with more, x264 may give other bytes for the same frames
     rendered(&plan, at).await;
     let video = at.join("video.mp4");
     assert_eq!(black_intervals(&video).await.expect("looked at"), []);
