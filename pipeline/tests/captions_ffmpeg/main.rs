@@ -55,7 +55,8 @@ struct Spoken {
 
 /// The cues of a text that is spoken at 83 ms a letter, and the font they are drawn with.
 fn spoken(text: &str) -> Spoken {
-    let font = Fonts::system().choose("", text).expect("a font is installed");
+    // By its name, for sizes are measured; where it has no letter of the text, another one is chosen.
+    let font = Fonts::system().choose("DejaVu Sans", text).expect("a font is installed");
     let mut now = 120;
     let words: Vec<TimedWord> = pipeline::timeline::tokens(text)
         .map(|word| {
