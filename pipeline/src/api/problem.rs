@@ -87,6 +87,10 @@ impl From<SubmitError> for ApiProblem {
                 full.headers.push((header::RETRY_AFTER, HeaderValue::from_static("5")));
                 full
             }
+            SubmitError::KeyTaken { .. } => {
+                let (kind, title) = ("key-taken", "The idempotency key belongs to another job");
+                Self::new(StatusCode::CONFLICT, kind, title, error.to_string())
+            }
             SubmitError::Store(error) => error.into(),
         }
     }
