@@ -21,6 +21,7 @@ pub mod job;
 pub mod local;
 pub mod media;
 pub mod ml;
+pub mod observe;
 pub mod parts;
 pub mod process;
 pub mod providers;

@@ -278,7 +278,11 @@ impl Stages<'_> {
         let at_work = self.claim.stages.enter();
         self.store.stage_started(self.claim, stage).await.map_err(database)?;
         let started = Instant::now();
-        let result = work.await.map_err(failure)?;
+        let result = work.await.map_err(|error| {
+            metrics::counter!("reelbench_stage_errors_total", "stage" => stage.as_str())
+                .increment(1);
+            failure(error)
+        })?;
         self.folder
             .write_result(stage, key, &result)
             .map_err(|error| failure(disk_error(error)))?;
