@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{self, Api};
 use crate::job::graph::Graph;
 use crate::job::request::{self, Refusal};
-use crate::job::{Lanes, Place, Queue, Store};
+use crate::job::{JobFolder, Lanes, Place, Queue, Store};
 use crate::parts::Parts;
 use crate::settings::{self, Settings};
 use crate::stages::preflight;
@@ -51,6 +51,8 @@ impl Service {
         let store = Arc::new(Store::open(&place, &settings.data_dir, lease).await?);
         let notices = store.notices(&place).await?;
         let parts = Arc::new(Parts::build(settings.clone()).await?);
+        let data_dir = settings.data_dir.clone();
+        tokio::task::spawn_blocking(move || JobFolder::sweep(&data_dir)).await??;
         let work = Graph::new(Arc::clone(&parts), Arc::clone(&store));
         let lanes = lanes(&settings);
         let queue = Queue::start(Arc::clone(&store), notices, work, settings.jobs, lanes);

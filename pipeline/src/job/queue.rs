@@ -320,8 +320,10 @@ impl Shared {
         self.store.tell(&Notice::Changed(id.to_owned())).await;
     }
 
+    /// A job has ended, here or while it waited.
     async fn ended(&self, id: &str, state: JobState) {
         self.work.ended(id);
+        tracing::info!(job = id, state = state.as_str(), "the job has ended");
         metrics::counter!("reelbench_jobs_total", "outcome" => state.as_str()).increment(1);
         self.changed(id).await;
     }
