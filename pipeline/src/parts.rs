@@ -7,6 +7,7 @@ use fetch::{Fetcher, Policy};
 use protocol::{ModelUse, Weights};
 
 use crate::captions::fonts::Fonts;
+use crate::limits::Limits;
 use crate::media;
 use crate::ml::{Batching, CacheSettings, ModelSettings, Models};
 use crate::providers::Key;
@@ -22,6 +23,8 @@ use crate::speech::{LocalEngine, OpenAiSpeech, SpeechSettings, Turns, helper_bes
 pub struct Parts {
     /// What the operator decided.
     pub settings: Settings,
+    /// How much happens at once.
+    pub limits: Limits,
     /// The language model.
     pub llm: Llm,
     /// The stock sites.
@@ -59,11 +62,12 @@ impl Parts {
         let (fonts, encoder) = tokio::join!(fonts, media::choose(&settings.render.encoders));
         let encoder = encoder?;
         tracing::info!(%encoder, models = ?models.uses(), "parts are ready");
+        let limits = Limits::new(&settings.limits);
         Ok(Self {
-            llm: Llm::new(&settings.llm, &settings.data_dir)?,
-            stock: Stock::new(&settings.stock, &settings.data_dir.join("cache/search"))?,
-            comfyui: Comfyui::new(&settings.comfyui)?,
-            replicate: Replicate::new(&settings.replicate)?,
+            llm: Llm::new(&settings.llm, &settings.data_dir, &limits)?,
+            stock: Stock::new(&settings.stock, &settings.data_dir.join("cache/search"), &limits)?,
+            comfyui: Comfyui::new(&settings.comfyui, &limits)?,
+            replicate: Replicate::new(&settings.replicate, &limits)?,
             fetcher: fetcher(&settings)?,
             probes: media::Probes::default(),
             models,
@@ -71,6 +75,7 @@ impl Parts {
             encoder: media::Choice::new(encoder),
             speech: speech(&settings.speech)?,
             publisher: Publisher::new(&settings.publish)?,
+            limits,
             settings,
         })
     }

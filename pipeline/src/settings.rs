@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod claims;
 mod jobs;
+mod limits;
 mod llm;
 mod load;
 mod materials;
@@ -23,9 +24,12 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use self::jobs::{Cache, Jobs, Local, Publish};
+pub use self::limits::Limits;
 pub use self::llm::Llm;
 pub use self::load::{SettingsError, load};
-pub use self::materials::{Comfyui, Downloads, Pictures, Prescale, Replicate, Stock, StockSite};
+pub use self::materials::{
+    ClassModels, Comfyui, Downloads, Pictures, Prescale, Replicate, Stock, StockSite,
+};
 pub use self::models::{Models, Similarity};
 pub use self::render::{Music, Render};
 pub use self::speech::Speech;
@@ -41,6 +45,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The queue.
     pub jobs: Jobs,
+    /// How much happens at once.
+    pub limits: Limits,
     /// Results that later jobs may take.
     pub cache: Cache,
     /// The language model.
@@ -79,6 +85,7 @@ impl Default for Settings {
             data_dir: PathBuf::from("reelbench-data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
             jobs: Jobs::default(),
+            limits: Limits::default(),
             cache: Cache::default(),
             llm: Llm::default(),
             speech: Speech::default(),

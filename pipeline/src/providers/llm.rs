@@ -17,6 +17,7 @@ use async_openai::types::chat::{
     ChatCompletionRequestUserMessage, CreateChatCompletionRequest,
 };
 use format::{Accepted, Format, may_be_the_format};
+use protocol::Class;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::Value;
@@ -24,6 +25,7 @@ use serde_json::Value;
 use super::http::{Call, MAX_JSON_BYTES};
 use super::kept::Kept;
 use super::{Key, ProviderError, SetupError};
+use crate::limits::{Limits, Slots};
 use crate::settings;
 pub use thoughts::{tag_name, without_thoughts};
 
@@ -37,6 +39,7 @@ pub struct Llm {
     temperature: Option<f32>,
     /// Time for all attempts at one answer.
     budget: Duration,
+    slots: Slots,
     formats: Arc<Accepted>,
     kept: Option<Kept<String>>,
 }
@@ -101,7 +104,11 @@ impl Llm {
     /// # Errors
     ///
     /// The variable holds what is no key, or the HTTP client cannot be built.
-    pub fn new(settings: &settings::Llm, data_dir: &Path) -> Result<Self, SetupError> {
+    pub fn new(
+        settings: &settings::Llm,
+        data_dir: &Path,
+        limits: &Limits,
+    ) -> Result<Self, SetupError> {
         let timeout = settings::seconds(settings.timeout_s);
         Ok(Self {
             client: reqwest::Client::builder().timeout(timeout).build()?,
@@ -110,6 +117,7 @@ impl Llm {
             key: Key::from_env(&settings.api_key_env)?,
             temperature: settings.temperature,
             budget: settings::seconds(settings.budget_s),
+            slots: limits.of(Class::Light).clone(),
             formats: Arc::default(),
             kept: cache::kept(settings, data_dir),
         })
@@ -158,6 +166,7 @@ impl Llm {
             key_env: self.key.env(),
             max_bytes: MAX_JSON_BYTES,
             patience: self.budget,
+            slots: Some(&self.slots),
         };
         let answer: Answer = call.json("a chat completion").await?;
         let found = match answer.choices.into_iter().next().map(|choice| choice.message) {

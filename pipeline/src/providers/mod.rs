@@ -10,6 +10,7 @@ mod kept;
 mod key;
 pub mod llm;
 pub mod objects;
+mod patience;
 pub mod stock;
 #[cfg(test)]
 mod test_server;

@@ -11,6 +11,7 @@ use super::split::pieces;
 use super::turns::Turns;
 use super::wav::Wav;
 use super::{SpeechError, SpeechRequest};
+use crate::limits::Slot;
 use crate::providers::ProviderError;
 use crate::providers::http::Call;
 
@@ -35,7 +36,8 @@ pub struct OpenAiSpeech {
 }
 
 /// Speaks: the sound of the whole text, in one request for each piece of at most 4,096 characters, as many
-/// at once as there are `turns`. Each has `timeout` from when it is its turn.
+/// at once as there are `turns`. Each has `timeout` from when it is first its turn; what is tried again
+/// has none meanwhile.
 pub(super) async fn speak(
     server: &OpenAiSpeech,
     request: &SpeechRequest,
@@ -88,8 +90,8 @@ async fn speak_in_turn(
     timeout: Duration,
     turns: &Turns,
 ) -> Result<Wav, SpeechError> {
-    let _turn = turns.take().await;
-    let work = speak_piece(server, url, request, piece, timeout);
+    let first = turns.slots().take().await;
+    let work = speak_piece(server, url, request, piece, timeout, turns, first);
     let out_of_time = |_| SpeechError::Timeout { url: url.to_owned(), limit: timeout };
     tokio::time::timeout(timeout, work).await.map_err(out_of_time)?
 }
@@ -100,6 +102,8 @@ async fn speak_piece(
     request: &SpeechRequest,
     text: &str,
     timeout: Duration,
+    turns: &Turns,
+    first: Slot,
 ) -> Result<Wav, SpeechError> {
     let body = CreateSpeechRequest {
         input: text.to_owned(),
@@ -124,8 +128,9 @@ async fn speak_piece(
         max_bytes: MAX_BYTES,
         // To wait for longer than there is time helps nobody: the error is told at once.
         patience: timeout,
+        slots: Some(turns.slots()),
     };
-    let bytes = call.bytes().await.map_err(speech_error)?;
+    let bytes = call.bytes_in(first).await.map_err(speech_error)?;
     Wav::read(&bytes)
         .map_err(|error| SpeechError::BadAudio { from: url.to_owned(), reason: error.to_string() })
 }

@@ -1,3 +1,5 @@
+use std::time::Instant;
+
 use super::*;
 use crate::providers::test_server::{TestServer, client, say};
 
@@ -12,6 +14,7 @@ fn call<'a>(client: &'a reqwest::Client, key: &'a SecretString) -> Call<'a> {
         key_env: "THE_KEY",
         max_bytes: 1,
         patience: Duration::from_secs(20),
+        slots: None,
     }
 }
 
@@ -48,24 +51,6 @@ fn retry_after_is_seconds_or_a_date() {
     check("0.5", Some(500));
     check("Wed, 21 Oct 2015 07:28:30 GMT", Some(30_000));
     check("Wed, 21 Oct 2015 07:27:30 GMT", Some(0));
-}
-
-#[test]
-fn a_pause_obeys_the_provider_within_what_is_left() {
-    let check = |left_s, asked_s: Option<u64>, expected_s: Option<u64>| {
-        let [left, pause] = [left_s, 2].map(Duration::from_secs);
-        let pause = pause_within(left, pause, asked_s.map(Duration::from_secs));
-        assert_eq!(pause, expected_s.map(Duration::from_secs), "{left_s} {asked_s:?}");
-    };
-    check(0, None, None);
-    check(2, None, None);
-    check(2, Some(0), None);
-    check(20, Some(20), None);
-    check(20, Some(86_400), None);
-    check(20, Some(19), Some(19));
-    check(99_999, Some(86_400), Some(30));
-    check(20, None, Some(2));
-    check(20, Some(0), Some(2));
 }
 
 /// The server wants a second before each attempt: there is time for one.

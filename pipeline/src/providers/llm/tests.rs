@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::*;
-use crate::providers::http::ATTEMPTS;
+use crate::providers::patience::ATTEMPTS;
 use crate::providers::test_server::{Answer, TestServer, client, say};
 
 const KEY: &str = "sk-very-secret";
@@ -32,6 +32,7 @@ async fn llm(answers: Vec<Answer>, key: Option<&str>) -> (TestServer, Llm) {
         key: Key::read("THE_KEY", key.map(OsStr::new)).expect("a key"),
         temperature: None,
         budget: Duration::from_secs(60),
+        slots: Slots::new("light", 8),
         formats: Arc::default(),
         kept: None,
     };

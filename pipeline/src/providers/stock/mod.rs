@@ -10,13 +10,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use fetch::Digest;
-use protocol::{Size, VideoSource};
+use protocol::{Class, Size, VideoSource};
 use serde::{Deserialize, Serialize};
 
 pub use self::pixabay::MAX_TERM_CHARS;
 use self::site::Site;
 use super::kept::Kept;
 use super::{Key, ProviderError, SetupError};
+use crate::limits::Limits;
 use crate::settings;
 
 /// Time for one search.
@@ -88,11 +89,16 @@ impl Stock {
     /// # Errors
     ///
     /// A variable holds what is no key, or the HTTP client cannot be built.
-    pub fn new(settings: &settings::Stock, cache: &Path) -> Result<Self, SetupError> {
+    pub fn new(
+        settings: &settings::Stock,
+        cache: &Path,
+        limits: &Limits,
+    ) -> Result<Self, SetupError> {
         let client = reqwest::Client::builder().timeout(SEARCH_TIMEOUT).build()?;
         let site = |name, site: &settings::StockSite| -> Result<Site, SetupError> {
             let keys = Key::all_from_env(&site.api_key_env)?;
-            Ok(Site::new(name, client.clone(), &site.base_url, keys))
+            let slots = limits.of(Class::Light).clone();
+            Ok(Site::new(name, client.clone(), &site.base_url, keys, slots))
         };
         let age = settings::seconds(settings.search_cache_h * 3600.0);
         Ok(Self {

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use super::keys::{Keys, Quota, Turn};
+use crate::limits::Slots;
 use crate::providers::http::{Answer, Call, Failure, MAX_JSON_BYTES};
 use crate::providers::{Key, ProviderError};
 
@@ -20,6 +21,7 @@ pub(super) struct Site {
     pub(super) name: &'static str,
     pub(super) client: reqwest::Client,
     pub(super) base_url: String,
+    slots: Slots,
     keys: Keys,
 }
 
@@ -29,9 +31,10 @@ impl Site {
         client: reqwest::Client,
         base_url: &str,
         keys: Vec<Key>,
+        slots: Slots,
     ) -> Self {
         let base_url = base_url.trim_end_matches('/').to_owned();
-        Self { name, client, base_url, keys: Keys::new(keys) }
+        Self { name, client, base_url, slots, keys: Keys::new(keys) }
     }
 
     /// Gets a JSON document with the request that `with` makes for a key; `url` is the address without
@@ -54,6 +57,7 @@ impl Site {
                 key_env: key.env(),
                 max_bytes: MAX_JSON_BYTES,
                 patience: Duration::MAX,
+                slots: Some(&self.slots),
             };
             // Another key helps at once, waiting helps later. Keys that wake up meanwhile are not asked
             // with again: they may fall asleep as fast.
