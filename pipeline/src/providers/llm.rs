@@ -206,4 +206,6 @@ fn messages(system: &str, user: &str) -> Vec<ChatCompletionRequestMessage> {
 }
 
 #[cfg(test)]
+mod burst;
+#[cfg(test)]
 mod tests;
