@@ -7,7 +7,7 @@ use fetch::{Fetcher, Policy};
 use protocol::{ModelUse, Weights};
 
 use crate::captions::fonts::Fonts;
-use crate::limits::Limits;
+use crate::limits::{Admission, Limits};
 use crate::media;
 use crate::ml::{Batching, CacheSettings, ModelSettings, Models};
 use crate::providers::Key;
@@ -25,6 +25,8 @@ pub struct Parts {
     pub settings: Settings,
     /// How much happens at once.
     pub limits: Limits,
+    /// Whether the machine has room for another job.
+    pub admission: Admission,
     /// The language model.
     pub llm: Llm,
     /// The stock sites.
@@ -75,6 +77,7 @@ impl Parts {
             encoder: media::Choice::new(encoder),
             speech: speech(&settings.speech)?,
             publisher: Publisher::new(&settings.publish)?,
+            admission: Admission::start(&settings.limits, &settings.data_dir),
             limits,
             settings,
         })

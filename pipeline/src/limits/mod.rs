@@ -6,10 +6,12 @@
 //!
 //! Knows nothing of providers and jobs.
 
+mod admission;
 mod slots;
 
 use protocol::Class;
 
+pub use self::admission::{Admission, Admitted};
 pub use self::slots::{Slot, Slots};
 use crate::settings;
 

@@ -70,10 +70,10 @@ impl std::fmt::Debug for Inner {
 }
 
 /// One in a gauge, until it is dropped: also by a panic, and by who stops waiting.
-struct Counted(Gauge);
+pub(super) struct Counted(Gauge);
 
 impl Counted {
-    fn new(gauge: &Gauge) -> Self {
+    pub(super) fn new(gauge: &Gauge) -> Self {
         gauge.increment(1.0);
         Self(gauge.clone())
     }

@@ -154,7 +154,14 @@ async fn a_gauge_is_never_above_its_limit() {
 
 #[tokio::test]
 async fn classes_have_limits_of_their_own_unless_they_share_one() {
-    let set = |shared| settings::Limits { light: 2, heavy: 1, comic: 3, shared, visual: 5 };
+    let set = |shared| settings::Limits {
+        light: 2,
+        heavy: 1,
+        comic: 3,
+        shared,
+        visual: 5,
+        ..settings::Limits::default()
+    };
     let (own, metrics) = gauged(|| Limits::new(&set(0)));
     let _heavy = own.of(Class::Heavy).take().await;
     let found = Class::ALL.map(|class| (own.of(class).limit(), own.of(class).in_use()));

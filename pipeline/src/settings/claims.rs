@@ -21,7 +21,11 @@ const CLAIMS: &[(&str, &str, &str, &str)] = &[
     ("001-7b", "stock.search_cache_h", "0", "24"),
     ("001-7c", "cache.stages", "false", "true"),
     ("002-2", "speech.concurrency", "1024", "2"),
+    ("002-1", "jobs.concurrency", "1024", "3"),
     ("002-3", "limits.visual", "1024", "4"),
+    ("002-4", "limits.cpu_percent", "100", "100"),
+    ("002-5", "limits.memory_percent", "100", "85"),
+    ("002-7", "limits.sample_s", "30", "1"),
     ("003-1", "limits.light", "2", "8"),
     ("003-1", "limits.shared", "2", "0"),
     ("003-2", "limits.heavy", "2", "4"),
@@ -39,6 +43,8 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("004-4", "speech.dispatch", &["direct", "executor"]),
     ("004-5", "speech.dispatch", &["pool"]),
     ("004-6", "speech.dispatch", &["lock"]),
+    ("002-4", "limits.cpu_percent", &["80", "100"]),
+    ("002-5", "limits.memory_percent", &["70", "85"]),
     ("003-7", "pictures.prescale", &["megapixels", "none"]),
 ];
 

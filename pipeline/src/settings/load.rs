@@ -298,6 +298,11 @@ mod tests {
         check_refused("optimized", &["limits.heavy=2000"], "is 2000, expected 1 to 1024");
         check_refused("optimized", &["limits.light=0"], "limits.light is 0, expected 1 to 1024");
         check_refused("optimized", &["limits.shared=1025"], "is 1025, expected 0 to 1024");
+        let percent = "limits.cpu_percent is 101, expected percent above 0, up to 100";
+        check_refused("optimized", &["limits.cpu_percent=101.0"], percent);
+        check_refused("optimized", &["limits.memory_percent=nan"], "is NaN, expected percent");
+        check_refused("optimized", &["limits.gpu_memory_percent=0.0"], "is 0, expected percent");
+        check_refused("optimized", &["limits.sample_s=0.1"], "expected seconds, 0.2 to 3600");
         let model = "replicate.models.comic is a b, expected owner/name";
         check_refused("optimized", &["replicate.models.comic=a b"], model);
         check_refused(
