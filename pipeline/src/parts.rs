@@ -10,12 +10,12 @@ use crate::captions::fonts::Fonts;
 use crate::limits::{Admission, Limits};
 use crate::media;
 use crate::ml::{Batching, CacheSettings, ModelSettings, Models};
-use crate::providers::Key;
 use crate::providers::generated::comfyui::Comfyui;
 use crate::providers::generated::replicate::Replicate;
 use crate::providers::llm::Llm;
 use crate::providers::objects::Publisher;
 use crate::providers::stock::Stock;
+use crate::providers::{Keeping, Key};
 use crate::settings::{self, Settings, seconds};
 use crate::speech::{LocalEngine, OpenAiSpeech, SpeechSettings, Turns, helper_beside_this_program};
 
@@ -65,9 +65,15 @@ impl Parts {
         let encoder = encoder?;
         tracing::info!(%encoder, models = ?models.uses(), "parts are ready");
         let limits = Limits::new(&settings.limits);
+        let keeping = Keeping::new(&settings.cache)?;
         Ok(Self {
-            llm: Llm::new(&settings.llm, &settings.data_dir, &limits)?,
-            stock: Stock::new(&settings.stock, &settings.data_dir.join("cache/search"), &limits)?,
+            llm: Llm::new(&settings.llm, &settings.data_dir, &limits, &keeping)?,
+            stock: Stock::new(
+                &settings.stock,
+                &settings.data_dir.join("cache/search"),
+                &limits,
+                &keeping,
+            )?,
             comfyui: Comfyui::new(&settings.comfyui, &limits)?,
             replicate: Replicate::new(&settings.replicate, &limits)?,
             fetcher: fetcher(&settings)?,

@@ -5,6 +5,7 @@
 //! (TOML) and `--set key=value`. Secrets are in none of them: a setting names the environment
 //! variable that holds the key.
 
+mod cache;
 #[cfg(test)]
 mod claims;
 mod jobs;
@@ -23,7 +24,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-pub use self::jobs::{Cache, Jobs, Local, Publish};
+pub use self::cache::{Cache, Eviction};
+pub use self::jobs::{Jobs, Local, Publish};
 pub use self::limits::Limits;
 pub use self::llm::Llm;
 pub use self::load::{SettingsError, load};
@@ -47,7 +49,7 @@ pub struct Settings {
     pub jobs: Jobs,
     /// How much happens at once.
     pub limits: Limits,
-    /// Results that later jobs may take.
+    /// Results and answers that later jobs may take.
     pub cache: Cache,
     /// The language model.
     pub llm: Llm,

@@ -21,6 +21,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use fetch::{Fetcher, Policy, Silent, Store};
 use pipeline::limits::Limits;
+use pipeline::providers::Keeping;
 use pipeline::providers::generated::replicate::Replicate;
 use pipeline::providers::generated::{Transfer, Wish};
 use pipeline::providers::llm::{Llm, Question};
@@ -72,7 +73,8 @@ async fn light_calls(shared: usize, heavy: u64, calls: u64) -> anyhow::Result<Ve
         cache: false,
         ..settings::Llm::default()
     };
-    let llm = Llm::new(&llm, folder.path(), &limits)?;
+    let keeping = Keeping::new(&settings::Cache::default())?;
+    let llm = Llm::new(&llm, folder.path(), &limits, &keeping)?;
     let model = Some("owner/name".to_owned());
     let replicate =
         settings::Replicate { base_url, model, poll_s: 0.05, ..settings::Replicate::default() };

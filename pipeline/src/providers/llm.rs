@@ -24,7 +24,7 @@ use serde_json::Value;
 
 use super::http::{Call, MAX_JSON_BYTES};
 use super::kept::Kept;
-use super::{Key, ProviderError, SetupError};
+use super::{Keeping, Key, ProviderError, SetupError};
 use crate::limits::{Limits, Slots};
 use crate::settings;
 pub use thoughts::{tag_name, without_thoughts};
@@ -108,6 +108,7 @@ impl Llm {
         settings: &settings::Llm,
         data_dir: &Path,
         limits: &Limits,
+        keeping: &Keeping,
     ) -> Result<Self, SetupError> {
         let timeout = settings::seconds(settings.timeout_s);
         Ok(Self {
@@ -119,7 +120,7 @@ impl Llm {
             budget: settings::seconds(settings.budget_s),
             slots: limits.of(Class::Light).clone(),
             formats: Arc::default(),
-            kept: cache::kept(settings, data_dir),
+            kept: cache::kept(settings, data_dir, keeping),
         })
     }
 

@@ -15,6 +15,7 @@ pub mod stock;
 #[cfg(test)]
 mod test_server;
 
+pub use kept::{Keeping, WarmUpError, export};
 pub use key::{Key, KeyError};
 use tracing::Instrument;
 
@@ -39,6 +40,15 @@ pub enum SetupError {
     /// The key cannot be sent.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The setting names a variable without the address of a Redis in it.
+    #[error("{env}: expected the address of a Redis, such as redis://127.0.0.1:6379/0")]
+    Redis {
+        /// The variable.
+        env: String,
+    },
+    /// The file of answers to begin with cannot be used.
+    #[error(transparent)]
+    WarmUp(#[from] WarmUpError),
     /// No TLS provider is installed.
     #[error("cannot build an HTTP client: {0}")]
     Client(#[from] reqwest::Error),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{Settings, limits, render};
+use super::{Settings, cache, limits, render};
 
 /// No machine does more at once.
 const MAX_COUNT: usize = 1024;
@@ -77,6 +77,7 @@ pub fn load(
     }
     let mut settings: Settings = Value::Table(table).try_into().map_err(SettingsError::Invalid)?;
     validate(&settings)?;
+    cache::validate(&mut settings.cache)?;
     // ffmpeg works in the folder of a job: a relative path would be looked for there.
     settings.data_dir = std::path::absolute(&settings.data_dir)?;
     settings.models.dir = std::path::absolute(&settings.models.dir)?;
@@ -298,6 +299,10 @@ mod tests {
         check_refused("optimized", &["limits.heavy=2000"], "is 2000, expected 1 to 1024");
         check_refused("optimized", &["limits.light=0"], "limits.light is 0, expected 1 to 1024");
         check_refused("optimized", &["limits.shared=1025"], "is 1025, expected 0 to 1024");
+        check_refused("optimized", &["cache.warm_up=no/such"], "expected a file that is there");
+        check_refused("optimized", &["cache.flight_s=0.0"], "expected seconds above 0");
+        check_refused("optimized", &["cache.redis_timeout_ms=0"], "is 0, expected 1 to 60000");
+        check_refused("optimized", &["cache.eviction=fifo"], "unknown variant `fifo`");
         let percent = "limits.cpu_percent is 101, expected percent above 0, up to 100";
         check_refused("optimized", &["limits.cpu_percent=101.0"], percent);
         check_refused("optimized", &["limits.memory_percent=nan"], "is NaN, expected percent");

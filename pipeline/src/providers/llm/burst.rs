@@ -37,7 +37,8 @@ async fn world(folder: &Path, limits: &Limits) -> (Arc<Endpoint>, Llm) {
     let router = router.with_state(Arc::clone(&endpoint));
     tokio::spawn(async move { axum::serve(listener, router).await });
     let settings = settings::Llm { base_url, ..settings::Llm::default() };
-    (endpoint, Llm::new(&settings, folder, limits).expect("a client"))
+    let keeping = Keeping::new(&settings::Cache::default()).expect("no Redis is named");
+    (endpoint, Llm::new(&settings, folder, limits, &keeping).expect("a client"))
 }
 
 fn question(user: &str, seed: u64) -> Question {

@@ -39,6 +39,10 @@ async fn llm(answers: Vec<Answer>, key: Option<&str>) -> (TestServer, Llm) {
     (server, llm)
 }
 
+fn keeping() -> Keeping {
+    Keeping::new(&settings::Cache::default()).expect("no Redis is named")
+}
+
 fn question(schema: Option<(&'static str, Value)>) -> Question {
     Question { system: "be brief".to_owned(), user: "the sea".to_owned(), schema, seed: 7 }
 }
@@ -282,7 +286,7 @@ async fn the_temperature_is_sent_where_it_is_set() {
 #[tokio::test]
 async fn an_answer_is_kept_for_this_process_and_for_the_next() {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let kept = || Some(Kept::new(folder.path().to_owned(), HOUR, "answers"));
+    let kept = || Some(keeping().keep(cache::SHELF, folder.path().to_owned(), HOUR));
     let (server, mut llm) = llm(vec![said("Wind."), said("Waves.")], None).await;
     llm.kept = kept();
     // One flight for all who ask at once; the answer that was no use is not kept.
@@ -303,7 +307,7 @@ async fn an_answer_is_kept_for_this_process_and_for_the_next() {
 async fn errors_and_useless_answers_are_not_kept() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let (server, mut llm) = llm(vec![say(404, "", "no"), said("Wind.")], None).await;
-    llm.kept = Some(Kept::new(folder.path().to_owned(), HOUR, "answers"));
+    llm.kept = Some(keeping().keep(cache::SHELF, folder.path().to_owned(), HOUR));
     for n_asked in [1, 3, 5] {
         llm.ask(&question(None), waves).await.expect_err("no use");
         assert_eq!(server.asked().len(), n_asked);

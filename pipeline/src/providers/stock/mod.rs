@@ -15,15 +15,15 @@ use serde::{Deserialize, Serialize};
 
 pub use self::pixabay::MAX_TERM_CHARS;
 use self::site::Site;
-use super::kept::Kept;
-use super::{Key, ProviderError, SetupError};
+use super::kept::{Kept, Shelf};
+use super::{Keeping, Key, ProviderError, SetupError};
 use crate::limits::Limits;
 use crate::settings;
 
 /// Time for one search.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(30);
 /// Searches, by where their answers come from.
-const SEARCHES: &str = "reelbench_stock_searches_total";
+const SEARCHES: Shelf = Shelf { name: "search", metric: "reelbench_stock_searches_total" };
 /// Enlarged more than this, a picture looks soft.
 const MAX_ENLARGEMENT: f64 = 1.25;
 
@@ -93,6 +93,7 @@ impl Stock {
         settings: &settings::Stock,
         cache: &Path,
         limits: &Limits,
+        keeping: &Keeping,
     ) -> Result<Self, SetupError> {
         let client = reqwest::Client::builder().timeout(SEARCH_TIMEOUT).build()?;
         let site = |name, site: &settings::StockSite| -> Result<Site, SetupError> {
@@ -105,7 +106,7 @@ impl Stock {
             pexels: site("pexels", &settings.pexels)?,
             pixabay: site("pixabay", &settings.pixabay)?,
             coverr: site("coverr", &settings.coverr)?,
-            kept: (!age.is_zero()).then(|| Kept::new(cache.to_owned(), age, SEARCHES)),
+            kept: (!age.is_zero()).then(|| keeping.keep(SEARCHES, cache.to_owned(), age)),
         })
     }
 

@@ -197,7 +197,8 @@ async fn what_was_found_is_kept_and_what_was_not_is_searched_again() {
         "videos": {"large": {"url": "https://p/1.mp4", "width": 1080, "height": 1920, "size": 9}}}]}"#;
     let server = TestServer::start(vec![say(400, "", "no"), empty(), say(200, "", hit)]).await;
     let folder = tempfile::tempdir().expect("a folder");
-    let kept = Kept::new(folder.path().to_owned(), Duration::from_secs(60), SEARCHES);
+    let keeping = Keeping::new(&settings::Cache::default()).expect("no Redis is named");
+    let kept = keeping.keep(SEARCHES, folder.path().to_owned(), Duration::from_secs(60));
     let stock = Stock { kept: Some(kept), ..stock(&server, None) };
     let size = "540x960".parse().expect("a size");
     let search = || stock.search(VideoSource::Pixabay, "sea", size);
