@@ -8,6 +8,7 @@
 mod cache;
 #[cfg(test)]
 mod claims;
+mod http;
 mod jobs;
 mod limits;
 mod llm;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use self::cache::{Cache, Eviction};
+pub use self::http::{Http, HttpClient};
 pub use self::jobs::{Jobs, Local, Publish};
 pub use self::limits::Limits;
 pub use self::llm::Llm;
@@ -49,6 +51,8 @@ pub struct Settings {
     pub jobs: Jobs,
     /// How much happens at once.
     pub limits: Limits,
+    /// Requests to providers.
+    pub http: Http,
     /// Results and answers that later jobs may take.
     pub cache: Cache,
     /// The language model.
@@ -88,6 +92,7 @@ impl Default for Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
             jobs: Jobs::default(),
             limits: Limits::default(),
+            http: Http::default(),
             cache: Cache::default(),
             llm: Llm::default(),
             speech: Speech::default(),

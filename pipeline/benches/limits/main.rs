@@ -4,11 +4,11 @@
 //! The clients are the ones that jobs use; the providers are on loopback and do nothing but wait, so
 //! that the table shows who waits for whom and no processor. A light call (a text, 50 ms) is due every
 //! 40 ms whatever became of the ones before; its time counts from that instant. Twelve clients make one
-//! heavy prediction (1 s) after the other meanwhile.
+//! heavy prediction (1 s) after the other meanwhile (`heavy=1`: one client).
 //!
 //! ```text
 //! cargo bench -p pipeline --no-default-features --profile dev --bench limits
-//! cargo bench -p pipeline --no-default-features --profile dev --bench limits -- calls=1000 rounds=5
+//! cargo bench -p pipeline --no-default-features --profile dev --bench limits -- calls=1000 rounds=5 heavy=1
 //! ```
 
 #![expect(clippy::print_stdout, reason = "the table is what it is run for")]
@@ -20,23 +20,22 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use fetch::{Fetcher, Policy, Silent, Store};
-use pipeline::limits::Limits;
-use pipeline::providers::Keeping;
+use pipeline::providers::Common;
 use pipeline::providers::generated::replicate::Replicate;
 use pipeline::providers::generated::{Transfer, Wish};
 use pipeline::providers::llm::{Llm, Question};
-use pipeline::settings;
+use pipeline::settings::{self, Settings};
 use protocol::{Class, Size};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 const DUE_EVERY: Duration = Duration::from_millis(40);
-const HEAVY_CLIENTS: u64 = 12;
-const ARMS: [(&str, usize, u64); 4] = [
-    ("a limit for each class", 0, 0),
-    ("a limit for each class", 0, HEAVY_CLIENTS),
-    ("`limits.shared = 2`", 2, 0),
-    ("`limits.shared = 2`", 2, HEAVY_CLIENTS),
+/// `limits.shared`, and whether there is a backlog.
+const ARMS: [(&str, usize, bool); 4] = [
+    ("a limit for each class", 0, false),
+    ("a limit for each class", 0, true),
+    ("`limits.shared = 2`", 2, false),
+    ("`limits.shared = 2`", 2, true),
 ];
 
 fn main() -> anyhow::Result<()> {
@@ -44,17 +43,20 @@ fn main() -> anyhow::Result<()> {
     let words: Vec<String> = std::env::args().collect();
     let number = |key: &str| words.iter().find_map(|word| word.strip_prefix(key)?.parse().ok());
     let (calls, rounds) = (number("calls=").unwrap_or(300), number("rounds=").unwrap_or(2));
+    let n_heavy = number("heavy=").unwrap_or(12);
+    let heavy_of = |has_backlog| if has_backlog { n_heavy } else { 0 };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut took_by_arm: [Vec<Duration>; ARMS.len()] = Default::default();
     for _ in 0..rounds {
-        for ((_, shared, heavy), took) in ARMS.into_iter().zip(&mut took_by_arm) {
-            took.extend(runtime.block_on(light_calls(shared, heavy, calls))?);
+        for ((_, shared, has_backlog), took) in ARMS.into_iter().zip(&mut took_by_arm) {
+            took.extend(runtime.block_on(light_calls(shared, heavy_of(has_backlog), calls))?);
         }
     }
     println!("| limits | heavy clients | light calls | p50, ms | p95, ms | p95 against alone |");
     println!("|---|---:|---:|---:|---:|---:|");
-    for (place, ((name, _, heavy), took)) in ARMS.into_iter().zip(&took_by_arm).enumerate() {
+    for (place, ((name, _, has_backlog), took)) in ARMS.into_iter().zip(&took_by_arm).enumerate() {
+        let heavy = heavy_of(has_backlog);
         let (n, [p50, p95]) = (took.len(), [50, 95].map(|p| percentile_ms(took, p)));
         // Each second arm has the heavy calls beside it.
         let ratio = p95 / percentile_ms(&took_by_arm[place / 2 * 2], 95);
@@ -67,18 +69,18 @@ fn main() -> anyhow::Result<()> {
 async fn light_calls(shared: usize, heavy: u64, calls: u64) -> anyhow::Result<Vec<Duration>> {
     let folder = tempfile::tempdir()?;
     let base_url = providers::serve().await?;
-    let limits = Limits::new(&settings::Limits { shared, ..settings::Limits::default() });
+    let limits = settings::Limits { shared, ..settings::Limits::default() };
+    let common = Common::new(&Settings { limits, ..Settings::default() })?;
     let llm = settings::Llm {
         base_url: format!("{base_url}/v1"),
         cache: false,
         ..settings::Llm::default()
     };
-    let keeping = Keeping::new(&settings::Cache::default())?;
-    let llm = Llm::new(&llm, folder.path(), &limits, &keeping)?;
+    let llm = Llm::new(&llm, folder.path(), &common)?;
     let model = Some("owner/name".to_owned());
     let replicate =
         settings::Replicate { base_url, model, poll_s: 0.05, ..settings::Replicate::default() };
-    let replicate = Arc::new(Replicate::new(&replicate, &limits)?.context("a model is named")?);
+    let replicate = Arc::new(Replicate::new(&replicate, &common)?.context("a model is named")?);
     let policy = Policy::default();
     let store = Store::open(folder.path().join("store"))?;
     let fetcher = Fetcher::new(policy.client()?, store, policy);

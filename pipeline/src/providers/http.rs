@@ -14,8 +14,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::ProviderError;
 use super::patience::{Patience, patiently};
+use super::{Client, ProviderError};
 use crate::limits::{Slot, Slots};
 
 /// Largest answer where the answer is JSON.
@@ -32,7 +32,7 @@ const TIMEOUTS: [u16; 2] = [504, 524];
 /// One question to a provider.
 pub(crate) struct Call<'a> {
     /// Shared, for its connections.
-    pub(crate) client: &'a reqwest::Client,
+    pub(crate) client: &'a Client,
     /// What is sent at each attempt, as its builder gives it.
     pub(crate) request: reqwest::Result<reqwest::Request>,
     /// The address as it may be shown: the key is not in it.

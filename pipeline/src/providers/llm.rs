@@ -24,15 +24,15 @@ use serde_json::Value;
 
 use super::http::{Call, MAX_JSON_BYTES};
 use super::kept::Kept;
-use super::{Keeping, Key, ProviderError, SetupError};
-use crate::limits::{Limits, Slots};
+use super::{Client, Common, Key, ProviderError, SetupError};
+use crate::limits::Slots;
 use crate::settings;
 pub use thoughts::{tag_name, without_thoughts};
 
 /// A client of one endpoint and model.
 #[derive(Clone, Debug)]
 pub struct Llm {
-    client: reqwest::Client,
+    client: Client,
     url: String,
     model: String,
     key: Key,
@@ -107,20 +107,19 @@ impl Llm {
     pub fn new(
         settings: &settings::Llm,
         data_dir: &Path,
-        limits: &Limits,
-        keeping: &Keeping,
+        common: &Common,
     ) -> Result<Self, SetupError> {
         let timeout = settings::seconds(settings.timeout_s);
         Ok(Self {
-            client: reqwest::Client::builder().timeout(timeout).build()?,
+            client: Client::new(common.http, Some(timeout))?,
             url: format!("{}/chat/completions", settings.base_url.trim_end_matches('/')),
             model: settings.model.clone(),
             key: Key::from_env(&settings.api_key_env)?,
             temperature: settings.temperature,
             budget: settings::seconds(settings.budget_s),
-            slots: limits.of(Class::Light).clone(),
+            slots: common.limits.of(Class::Light).clone(),
             formats: Arc::default(),
-            kept: cache::kept(settings, data_dir, keeping),
+            kept: cache::kept(settings, data_dir, &common.keeping),
         })
     }
 
@@ -155,7 +154,8 @@ impl Llm {
         format: Format,
         question: &Question,
     ) -> Result<String, ProviderError> {
-        let mut request = self.client.post(&self.url).json(&self.request(format, question));
+        let mut request =
+            self.client.requests().post(&self.url).json(&self.request(format, question));
         if let Some(key) = self.key.secret() {
             request = request.bearer_auth(key.expose_secret());
         }

@@ -4,6 +4,7 @@
 //! A provider is asked a few times before it counts as away: it answers 429 and 5xx, closes connections
 //! and sends half an answer every day. What stays wrong becomes a [`ProviderError`], without any key.
 
+mod client;
 pub mod generated;
 pub(crate) mod http;
 mod kept;
@@ -15,6 +16,7 @@ pub mod stock;
 #[cfg(test)]
 mod test_server;
 
+pub use client::{Client, Common};
 pub use kept::{Keeping, WarmUpError, export};
 pub use key::{Key, KeyError};
 use tracing::Instrument;

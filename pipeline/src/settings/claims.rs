@@ -26,6 +26,7 @@ const CLAIMS: &[(&str, &str, &str, &str)] = &[
     ("002-4", "limits.cpu_percent", "100", "100"),
     ("002-5", "limits.memory_percent", "100", "85"),
     ("002-7", "limits.sample_s", "30", "1"),
+    ("002-8", "http.client", "'per-request'", "'shared'"),
     ("003-1", "limits.light", "2", "8"),
     ("003-1", "limits.shared", "2", "0"),
     ("003-2", "limits.heavy", "2", "4"),
@@ -46,6 +47,9 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("002-4", "limits.cpu_percent", &["80", "100"]),
     ("002-5", "limits.memory_percent", &["70", "85"]),
     ("003-7", "pictures.prescale", &["megapixels", "none"]),
+    ("003-9", "llm.cache_ttl_s", &["300"]),
+    ("003-9", "cache.memory_entries", &["100"]),
+    ("003-9", "cache.eviction", &["lru", "tiny-lfu"]),
 ];
 
 fn profile(text: &str) -> Table {

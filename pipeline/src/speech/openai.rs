@@ -12,8 +12,8 @@ use super::turns::Turns;
 use super::wav::Wav;
 use super::{SpeechError, SpeechRequest};
 use crate::limits::Slot;
-use crate::providers::ProviderError;
 use crate::providers::http::Call;
+use crate::providers::{Client, ProviderError};
 
 /// Longest text of one request.
 const MAX_CHARS: usize = 4096;
@@ -32,7 +32,7 @@ pub struct OpenAiSpeech {
     /// Such as `gpt-4o-mini-tts` or `kokoro`.
     pub model: String,
     /// Shared, for its connections.
-    pub client: reqwest::Client,
+    pub client: Client,
 }
 
 /// Speaks: the sound of the whole text, in one request for each piece of at most 4,096 characters, as many
@@ -114,7 +114,7 @@ async fn speak_piece(
         speed: (request.rate != 1.0).then_some(request.rate as f32),
         ..CreateSpeechRequest::default()
     };
-    let mut request = server.client.post(url).json(&body);
+    let mut request = server.client.requests().post(url).json(&body);
     if let Some(key) = &server.api_key {
         request = request.bearer_auth(key.expose_secret());
     }

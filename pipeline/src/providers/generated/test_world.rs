@@ -8,8 +8,8 @@ use protocol::{Class, Size};
 use tempfile::TempDir;
 
 use super::{Product, Transfer, Wish};
-use crate::limits::Limits;
-use crate::settings;
+use crate::providers::Common;
+use crate::settings::{self, Settings};
 
 /// Serves `router` on loopback and gives its base URL.
 pub(super) async fn serve(router: Router) -> String {
@@ -40,8 +40,9 @@ pub(super) fn wish(prompt: &str) -> Wish {
 }
 
 /// Limits of which the class of [`wish`] has `heavy`.
-pub(super) fn limits(heavy: usize) -> Limits {
-    Limits::new(&settings::Limits { heavy, ..settings::Limits::default() })
+pub(super) fn limits(heavy: usize) -> Common {
+    let limits = settings::Limits { heavy, ..settings::Limits::default() };
+    Common::new(&Settings { limits, ..Settings::default() }).expect("nothing is named")
 }
 
 /// The names and contents of what was made.

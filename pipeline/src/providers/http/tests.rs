@@ -5,10 +5,10 @@ use crate::providers::test_server::{TestServer, client, say};
 
 const KEY: &str = "sk+secret/1";
 
-fn call<'a>(client: &'a reqwest::Client, key: &'a SecretString) -> Call<'a> {
+fn call<'a>(client: &'a Client, key: &'a SecretString) -> Call<'a> {
     Call {
         client,
-        request: client.get("http://127.0.0.1/").build(),
+        request: client.requests().get("http://127.0.0.1/").build(),
         url: "http://127.0.0.1/",
         key: Some(key),
         key_env: "THE_KEY",
@@ -57,8 +57,8 @@ fn retry_after_is_seconds_or_a_date() {
 #[tokio::test]
 async fn no_attempt_begins_after_the_time_for_all_of_them() {
     let server = TestServer::start(vec![say(503, "Retry-After: 1\r\n", "")]).await;
-    let (client, key) = (client(), SecretString::from(KEY));
-    let request = client.get(&server.base_url).build();
+    let (client, key) = (Client::from(client()), SecretString::from(KEY));
+    let request = client.requests().get(&server.base_url).build();
     let call = Call { request, patience: Duration::from_millis(1500), ..call(&client, &key) };
     let began = Instant::now();
     let error = call.bytes().await.expect_err("it stays away");
@@ -70,7 +70,7 @@ async fn no_attempt_begins_after_the_time_for_all_of_them() {
 #[test]
 fn a_status_is_read_with_its_reason() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let (client, key) = (reqwest::Client::new(), SecretString::from(KEY));
+    let (client, key) = (Client::from(reqwest::Client::new()), SecretString::from(KEY));
     let call = call(&client, &key);
     let check = |status, body: &str, expected: &str, passing| {
         let error = call.refusal(3, status, body.as_bytes());

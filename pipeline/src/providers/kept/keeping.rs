@@ -45,10 +45,8 @@ impl Keeping {
     ///
     /// The variable holds no address of a Redis, or the file to begin with cannot be read.
     pub fn new(settings: &settings::Cache) -> Result<Self, SetupError> {
-        let redis = settings.redis_url_env.as_deref().map(|env| {
-            let timeout = Duration::from_millis(settings.redis_timeout_ms);
-            Redis::new(&Key::from_env(env)?, timeout, settings::seconds(settings.flight_s))
-        });
+        let address = settings.redis_url_env.as_deref().map(Key::from_env).transpose()?;
+        let redis = address.map(|address| Self::redis(settings, &address));
         let warm_up = settings.warm_up.as_deref().map(WarmUp::read).transpose()?;
         Ok(Self {
             memory_bytes: settings.memory_bytes,
@@ -58,6 +56,12 @@ impl Keeping {
             redis: redis.transpose()?,
             warm_up: Arc::new(warm_up.unwrap_or_default()),
         })
+    }
+
+    /// The Redis at `address`.
+    pub(super) fn redis(settings: &settings::Cache, address: &Key) -> Result<Redis, SetupError> {
+        let timeout = Duration::from_millis(settings.redis_timeout_ms);
+        Redis::new(address, timeout, settings::seconds(settings.flight_s))
     }
 
     /// The same, with that Redis behind.

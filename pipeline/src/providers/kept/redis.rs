@@ -221,6 +221,8 @@ fn millis(time: Duration) -> u64 {
 
 impl std::fmt::Debug for Redis {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Redis") // its address may hold a password
+        // Its address may hold a password.
+        let Inner { timeout, flight, .. } = &*self.0;
+        f.debug_struct("Redis").field("timeout", timeout).field("flight", flight).finish()
     }
 }

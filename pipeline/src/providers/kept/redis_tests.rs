@@ -263,6 +263,22 @@ async fn a_redis_that_is_slow_is_waited_for_once_a_second() {
     assert!(took < Duration::from_millis(100) * 20, "{took:?}: it rests after a failure");
 }
 
+#[tokio::test]
+async fn it_is_asked_as_it_is_set() {
+    let settings = settings::Cache {
+        // A variable that is always there, and holds no address.
+        redis_url_env: Some("PATH".to_owned()),
+        redis_timeout_ms: 70,
+        flight_s: 0.5,
+        ..settings::Cache::default()
+    };
+    let error = Keeping::new(&settings).expect_err("no address").to_string();
+    assert!(error.starts_with("PATH: expected the address of a Redis"), "{error}");
+    let address = Key::read("R", Some("redis://:secret@127.0.0.1".as_ref())).expect("an address");
+    let redis = Keeping::redis(&settings, &address).expect("an address");
+    assert_eq!(format!("{redis:?}"), "Redis { timeout: 70ms, flight: 500ms }");
+}
+
 #[test]
 fn an_address_is_named_by_its_variable_and_never_shown() {
     let check = |value: Option<&str>| {
@@ -274,4 +290,5 @@ fn an_address_is_named_by_its_variable_and_never_shown() {
     };
     check(None);
     check(Some("http://:secret@127.0.0.1"));
+    check(Some("127.0.0.1"));
 }

@@ -27,7 +27,7 @@ async fn chat(State(endpoint): State<Arc<Endpoint>>, Json(asked): Json<Value>) -
     Json(json!({"choices": [{"message": {"content": content}}]}))
 }
 
-async fn world(folder: &Path, limits: &Limits) -> (Arc<Endpoint>, Llm) {
+async fn world(folder: &Path, common: &Common) -> (Arc<Endpoint>, Llm) {
     // Another test may have installed it before.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -37,8 +37,11 @@ async fn world(folder: &Path, limits: &Limits) -> (Arc<Endpoint>, Llm) {
     let router = router.with_state(Arc::clone(&endpoint));
     tokio::spawn(async move { axum::serve(listener, router).await });
     let settings = settings::Llm { base_url, ..settings::Llm::default() };
-    let keeping = Keeping::new(&settings::Cache::default()).expect("no Redis is named");
-    (endpoint, Llm::new(&settings, folder, limits, &keeping).expect("a client"))
+    (endpoint, Llm::new(&settings, folder, common).expect("a client"))
+}
+
+fn common() -> Common {
+    Common::new(&settings::Settings::default()).expect("nothing is named")
 }
 
 fn question(user: &str, seed: u64) -> Question {
@@ -53,7 +56,7 @@ async fn ask(llm: Llm, question: Question) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn ten_bursts_of_a_hundred_identical_requests_are_one_call() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (endpoint, llm) = world(folder.path(), &Limits::new(&settings::Limits::default())).await;
+    let (endpoint, llm) = world(folder.path(), &common()).await;
     for _ in 0..10 {
         let all = (0..100).map(|_| tokio::spawn(ask(llm.clone(), question("sea", 7))));
         for answer in futures::future::join_all(all).await {
@@ -67,8 +70,8 @@ async fn ten_bursts_of_a_hundred_identical_requests_are_one_call() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_distinct_requests_no_answer_crosses_over() {
     let folder = tempfile::tempdir().expect("a folder");
-    let limits = Limits::new(&settings::Limits::default());
-    let (endpoint, llm) = world(folder.path(), &limits).await;
+    let common = common();
+    let (endpoint, llm) = world(folder.path(), &common).await;
     let all = (0..1_000_u64).map(|number| {
         let (user, seed) = (format!("sea {}", number % 20), number % 200 / 20);
         let asked = tokio::spawn(ask(llm.clone(), question(&user, seed)));
@@ -80,5 +83,5 @@ async fn of_distinct_requests_no_answer_crosses_over() {
     assert_eq!(endpoint.n_asked.load(Ordering::SeqCst), 200);
     let most = endpoint.most_running.load(Ordering::SeqCst);
     assert!((2..=8).contains(&most), "{most} at once, of 8 places");
-    assert_eq!(limits.of(Class::Light).in_use(), 0);
+    assert_eq!(common.limits.of(Class::Light).in_use(), 0);
 }

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::*;
+use crate::providers::Keeping;
 use crate::providers::patience::ATTEMPTS;
 use crate::providers::test_server::{Answer, TestServer, client, say};
 
@@ -26,7 +27,7 @@ fn said(text: &str) -> Answer {
 async fn llm(answers: Vec<Answer>, key: Option<&str>) -> (TestServer, Llm) {
     let server = TestServer::start(answers).await;
     let llm = Llm {
-        client: client(),
+        client: client().into(),
         url: format!("{}/v1/chat/completions", server.base_url),
         model: "small".to_owned(),
         key: Key::read("THE_KEY", key.map(OsStr::new)).expect("a key"),

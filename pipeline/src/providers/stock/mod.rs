@@ -16,8 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use self::pixabay::MAX_TERM_CHARS;
 use self::site::Site;
 use super::kept::{Kept, Shelf};
-use super::{Keeping, Key, ProviderError, SetupError};
-use crate::limits::Limits;
+use super::{Client, Common, Key, ProviderError, SetupError};
 use crate::settings;
 
 /// Time for one search.
@@ -92,13 +91,12 @@ impl Stock {
     pub fn new(
         settings: &settings::Stock,
         cache: &Path,
-        limits: &Limits,
-        keeping: &Keeping,
+        common: &Common,
     ) -> Result<Self, SetupError> {
-        let client = reqwest::Client::builder().timeout(SEARCH_TIMEOUT).build()?;
+        let client = Client::new(common.http, Some(SEARCH_TIMEOUT))?;
         let site = |name, site: &settings::StockSite| -> Result<Site, SetupError> {
             let keys = Key::all_from_env(&site.api_key_env)?;
-            let slots = limits.of(Class::Light).clone();
+            let slots = common.limits.of(Class::Light).clone();
             Ok(Site::new(name, client.clone(), &site.base_url, keys, slots))
         };
         let age = settings::seconds(settings.search_cache_h * 3600.0);
@@ -106,7 +104,7 @@ impl Stock {
             pexels: site("pexels", &settings.pexels)?,
             pixabay: site("pixabay", &settings.pixabay)?,
             coverr: site("coverr", &settings.coverr)?,
-            kept: (!age.is_zero()).then(|| keeping.keep(SEARCHES, cache.to_owned(), age)),
+            kept: (!age.is_zero()).then(|| common.keeping.keep(SEARCHES, cache.to_owned(), age)),
         })
     }
 

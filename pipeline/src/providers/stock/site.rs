@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::keys::{Keys, Quota, Turn};
 use crate::limits::Slots;
 use crate::providers::http::{Answer, Call, Failure, MAX_JSON_BYTES};
-use crate::providers::{Key, ProviderError};
+use crate::providers::{Client, Key, ProviderError};
 
 /// Keys that rest are waited for so long; Pixabay's minute is soon over, Pexels' hour is not.
 const MAX_REST: Duration = Duration::from_secs(30);
@@ -19,7 +19,7 @@ const MAX_REST: Duration = Duration::from_secs(30);
 pub(super) struct Site {
     /// For messages, metrics and the cache.
     pub(super) name: &'static str,
-    pub(super) client: reqwest::Client,
+    pub(super) client: Client,
     pub(super) base_url: String,
     slots: Slots,
     keys: Keys,
@@ -28,7 +28,7 @@ pub(super) struct Site {
 impl Site {
     pub(super) fn new(
         name: &'static str,
-        client: reqwest::Client,
+        client: Client,
         base_url: &str,
         keys: Vec<Key>,
         slots: Slots,

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 
 use super::*;
 use crate::limits::Slots;
+use crate::providers::Keeping;
 use crate::providers::test_server::{Answer, TestServer, client, say};
 
 const KEY: &str = "49-a/b+c";
@@ -51,7 +52,7 @@ fn a_clip_suits_by_its_shape_and_then_by_its_size() {
 fn stock(server: &TestServer, key: Option<&str>) -> Stock {
     let site = |name| {
         let keys = Key::read_all("THE_KEY", key.map(OsStr::new)).expect("keys");
-        Site::new(name, client(), &server.base_url, keys, Slots::new("light", 8))
+        Site::new(name, client().into(), &server.base_url, keys, Slots::new("light", 8))
     };
     let [pexels, pixabay, coverr] = ["pexels", "pixabay", "coverr"].map(site);
     Stock { pexels, pixabay, coverr, kept: None }

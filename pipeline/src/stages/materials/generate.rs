@@ -277,8 +277,8 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let overrides = ["replicate.models.light=a/small".to_owned()];
         let settings = crate::settings::load("optimized", None, &overrides).expect("valid");
-        let limits = crate::limits::Limits::new(&settings.limits);
-        let replicate = Replicate::new(&settings.replicate, &limits).expect("set up");
+        let common = crate::providers::Common::new(&settings).expect("nothing is named");
+        let replicate = Replicate::new(&settings.replicate, &common).expect("set up");
         let check = |video_source, generation, expected: Option<&str>| {
             let spec = JobSpec { video_source, generation, ..JobSpec::default() };
             let found = check(replicate.as_ref(), &spec);

@@ -27,7 +27,7 @@ use crate::elsewhere;
 use crate::limits::{Limits, Slot};
 use crate::providers::http::{Call, Failure, MAX_JSON_BYTES};
 use crate::providers::patience::{Patience, patiently};
-use crate::providers::{ProviderError, SetupError};
+use crate::providers::{Client, Common, ProviderError, SetupError};
 use crate::settings;
 
 /// Time for one request that is no run.
@@ -40,7 +40,7 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
 /// A ComfyUI server and a workflow for it.
 #[derive(Debug)]
 pub struct Comfyui {
-    client: reqwest::Client,
+    client: Client,
     base_url: String,
     workflow: Workflow,
     negative: String,
@@ -69,7 +69,7 @@ impl Comfyui {
     /// The workflow cannot be read or filled in; the HTTP client cannot be built.
     pub fn new(
         settings: &settings::Comfyui,
-        limits: &Limits,
+        common: &Common,
     ) -> Result<Option<Self>, GeneratorError> {
         let Some(path) = &settings.workflow else { return Ok(None) };
         let template = Template::workflow(path)?; // also where it is read again: wrong is wrong at once
@@ -77,7 +77,7 @@ impl Comfyui {
             true => Workflow::Parsed(template),
             false => Workflow::File(path.clone()),
         };
-        let client = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build();
+        let client = Client::new(common.http, Some(REQUEST_TIMEOUT));
         Ok(Some(Self {
             client: client.map_err(SetupError::from)?,
             base_url: settings.base_url.trim_end_matches('/').to_owned(),
@@ -85,7 +85,7 @@ impl Comfyui {
             negative: settings.negative.clone(),
             timeout: settings::seconds(settings.timeout_s),
             poll: settings::seconds(settings.poll_s),
-            limits: limits.clone(),
+            limits: common.limits.clone(),
         }))
     }
 
@@ -197,7 +197,7 @@ impl Comfyui {
     /// What the run made. None: it goes on.
     async fn made(&self, prompt_id: &str) -> Result<Option<Vec<File>>, MakeError> {
         let url = format!("{}/history/{prompt_id}", self.base_url);
-        let call = call(&self.client, self.client.get(&url), &url);
+        let call = call(&self.client, self.client.requests().get(&url), &url);
         let history: Value = call.json("a history").await?;
         match history::state(&history, prompt_id) {
             State::Running => Ok(None),
@@ -247,24 +247,20 @@ impl Comfyui {
 
 /// Queues a run once.
 async fn queue(
-    client: &reqwest::Client,
+    client: &Client,
     base_url: &str,
     body: &Value,
     number: usize,
 ) -> Result<(Queued, CancelOnDrop), Failure> {
     let url = format!("{base_url}/prompt");
-    let call = call(client, client.post(&url).json(body), &url);
+    let call = call(client, client.requests().post(&url).json(body), &url);
     let answer = call.attempt(number).await?;
     let queued: Queued = call.read(&answer.body, "a prompt_id")?;
-    let cancel = CancelOnDrop::new(client, base_url, &queued.prompt_id);
+    let cancel = CancelOnDrop::new(client.requests(), base_url, &queued.prompt_id);
     Ok((queued, cancel))
 }
 
-fn call<'a>(
-    client: &'a reqwest::Client,
-    request: reqwest::RequestBuilder,
-    url: &'a str,
-) -> Call<'a> {
+fn call<'a>(client: &'a Client, request: reqwest::RequestBuilder, url: &'a str) -> Call<'a> {
     Call {
         client,
         request: request.build(),

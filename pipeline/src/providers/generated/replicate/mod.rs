@@ -23,7 +23,7 @@ use crate::elsewhere;
 use crate::limits::{Limits, Slot};
 use crate::providers::http::{Call, Failure, MAX_JSON_BYTES};
 use crate::providers::patience::{Patience, patiently};
-use crate::providers::{Key, ProviderError, SetupError};
+use crate::providers::{Client, Common, Key, ProviderError, SetupError};
 use crate::settings;
 
 /// Time for one request that is no prediction.
@@ -51,7 +51,7 @@ pub struct Replicate {
 /// How it is asked.
 #[derive(Clone, Debug)]
 struct Api {
-    client: reqwest::Client,
+    client: Client,
     base_url: String,
     key: Key,
 }
@@ -75,7 +75,7 @@ impl Replicate {
     /// built.
     pub fn new(
         settings: &settings::Replicate,
-        limits: &Limits,
+        common: &Common,
     ) -> Result<Option<Self>, GeneratorError> {
         let path = "the setting replicate.input";
         let input = serde_json::to_value(&settings.input);
@@ -88,7 +88,7 @@ impl Replicate {
         if models.is_empty() {
             return Ok(None);
         }
-        let client = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build();
+        let client = Client::new(common.http, Some(REQUEST_TIMEOUT));
         let key = Key::from_env(&settings.api_key_env).map_err(SetupError::from)?;
         Ok(Some(Self {
             api: Api { client: client.map_err(SetupError::from)?, base_url, key },
@@ -97,7 +97,7 @@ impl Replicate {
             poll: settings::seconds(settings.poll_s),
             timeout: settings::seconds(settings.timeout_s),
             poll_inside_limiter: settings.poll_inside_limiter,
-            limits: limits.clone(),
+            limits: common.limits.clone(),
         }))
     }
 
@@ -184,7 +184,7 @@ impl Replicate {
                 }
             }
             tokio::time::sleep(self.poll).await;
-            let look = self.api.call(self.api.client.get(&url), &url);
+            let look = self.api.call(self.api.client.requests().get(&url), &url);
             prediction = look.json(A_PREDICTION).await?;
         }
     }
@@ -250,7 +250,7 @@ impl Api {
         body: &Value,
         number: usize,
     ) -> Result<(Prediction, Running), Failure> {
-        let call = self.call(self.client.post(url).json(body), url);
+        let call = self.call(self.client.requests().post(url).json(body), url);
         let answer = call.attempt(number).await?;
         let prediction: Prediction = call.read(&answer.body, A_PREDICTION)?;
         // It goes into an address.
@@ -307,7 +307,7 @@ impl Drop for Running {
             return;
         };
         let url = format!("{}/v1/predictions/{}/cancel", self.api.base_url, self.id);
-        let cancel = self.api.signed(self.api.client.post(url)).timeout(CANCEL_TIMEOUT);
+        let cancel = self.api.signed(self.api.client.requests().post(url)).timeout(CANCEL_TIMEOUT);
         let id = self.id.clone();
         runtime.spawn(async move {
             match cancel.send().await.and_then(reqwest::Response::error_for_status) {
