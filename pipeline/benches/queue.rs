@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
-use pipeline::job::{Claim, Failure, Lanes, Place, Queue, Request, Store, Work};
+use pipeline::job::{Claim, Failure, Lanes, Place, Queue, Request, Room, Store, Work};
 use pipeline::settings;
 use protocol::{JobSpec, Outcome};
 
@@ -29,8 +29,8 @@ struct Nothing {
 }
 
 impl Work for Nothing {
-    fn room(&self) -> BoxFuture<'_, ()> {
-        Box::pin(std::future::ready(()))
+    fn room(&self) -> BoxFuture<'_, Room> {
+        Box::pin(std::future::ready(Box::new(()) as Room))
     }
 
     fn run(&self, claim: Claim) -> BoxFuture<'static, Result<Outcome, Failure>> {

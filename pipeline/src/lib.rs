@@ -18,6 +18,7 @@ pub mod error;
 pub mod flags;
 pub mod health;
 pub mod job;
+pub mod limits;
 pub mod local;
 pub mod media;
 pub mod ml;

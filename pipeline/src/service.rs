@@ -25,6 +25,12 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 const STAGE_BUCKETS: [f64; 12] =
     [0.01, 0.03, 0.1, 0.3, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 180.0, 600.0];
 
+/// How long kept answers and new ones take: the first are there within microseconds.
+const CACHE_SECONDS: &str = "reelbench_cache_seconds";
+/// Upper bounds of its histogram.
+const CACHE_BUCKETS: [f64; 12] =
+    [0.000_01, 0.000_1, 0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 5.0, 20.0, 60.0, 180.0];
+
 /// A running service.
 pub struct Service {
     queue: Queue,
@@ -43,6 +49,7 @@ impl Service {
     pub async fn start(settings: Settings) -> anyhow::Result<Self> {
         let metrics = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &STAGE_BUCKETS)?
+            .set_buckets_for_metric(Matcher::Full(CACHE_SECONDS.to_owned()), &CACHE_BUCKETS)?
             .install_recorder()
             .context("cannot start the metrics")?;
         tokio::spawn(keep_metrics_small(metrics.clone()));
@@ -138,7 +145,9 @@ fn place(settings: &settings::Jobs) -> anyhow::Result<Place> {
 
 /// How many jobs run at once, as it is set.
 fn lanes(settings: &Settings) -> Lanes {
-    Lanes { video: settings.jobs.concurrency, light: 8, heavy: 4, comic: 2, shared: None }
+    let settings::Limits { light, heavy, comic, shared, .. } = settings.limits;
+    let shared = (shared > 0).then_some(shared);
+    Lanes { video: settings.jobs.concurrency, light, heavy, comic, shared }
 }
 
 /// Without it the samples of histograms would be kept until somebody looks at `/metrics`.

@@ -20,8 +20,8 @@ pub use outcome::{
 };
 pub use problem::{FieldError, Problem};
 pub use spec::{
-    Aspect, Background, BgmType, ConcatMode, FitMode, JobSpec, Material, Platform, Priority, Size,
-    SubtitleAnimation, SubtitlePosition, Terms, Transition, VideoSource,
+    Aspect, Background, BgmType, Class, ConcatMode, FitMode, JobSpec, Material, Platform, Priority,
+    Size, SubtitleAnimation, SubtitlePosition, Terms, Transition, VideoSource,
 };
 pub use stage::{Stage, UnknownStage};
 pub use status::{Accepted, JobError, JobState, JobStatus, StageTime, Times};
