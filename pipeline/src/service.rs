@@ -9,7 +9,7 @@ use protocol::{JobSpec, JobStatus};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, Api};
+use crate::api::{self, Api, Guard};
 use crate::job::graph::Graph;
 use crate::job::request::{self, Refusal};
 use crate::job::{Queue, Store};
@@ -53,12 +53,17 @@ impl Service {
         Ok(Self { queue, store, parts, metrics })
     }
 
-    /// Serves HTTP until `stop`, then hands back what runs.
+    /// Serves HTTP to those whom `guard` lets in until `stop`, then hands back what runs.
     ///
     /// # Errors
     ///
     /// The listener broke.
-    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        guard: &Guard,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()> {
         let api = Api {
             queue: self.queue.clone(),
             store: self.store,
@@ -66,7 +71,7 @@ impl Service {
             metrics: self.metrics,
         };
         let stopped = stop.clone();
-        let server = axum::serve(listener, api::router(api))
+        let server = axum::serve(listener, api::router(api, guard))
             .with_graceful_shutdown(async move { stopped.cancelled().await });
         let grace_is_over = async {
             stop.cancelled().await;

@@ -5,6 +5,7 @@
 //! (TOML) and `--set key=value`. Secrets are in none of them: a setting names the environment
 //! variable that holds the key.
 
+mod api;
 #[cfg(test)]
 mod claims;
 mod jobs;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub use self::api::{Api, Role, Token};
 pub use self::jobs::{Cache, Jobs, Local, Publish};
 pub use self::llm::Llm;
 pub use self::load::{SettingsError, load};
@@ -39,6 +41,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Where the service listens; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The HTTP API.
+    pub api: Api,
     /// The queue.
     pub jobs: Jobs,
     /// Results that later jobs may take.
@@ -78,6 +82,7 @@ impl Default for Settings {
         Self {
             data_dir: PathBuf::from("reelbench-data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
+            api: Api::default(),
             jobs: Jobs::default(),
             cache: Cache::default(),
             llm: Llm::default(),

@@ -4,6 +4,7 @@ use crate::{Outcome, Priority, Stage};
 
 /// Answer to a submitted job: 202, with the same address in `Location`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Accepted {
     /// Name of the job, a UUID of version 7.
     pub id: String,
@@ -13,6 +14,7 @@ pub struct Accepted {
 
 /// Where a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum JobState {
     /// Waits for a worker.
@@ -68,6 +70,7 @@ impl JobState {
 
 /// Everything that is known of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobStatus {
     /// Name of the job.
     pub id: String,
@@ -97,6 +100,7 @@ pub struct JobStatus {
 
 /// When a stage ran. Stages that do not need each other overlap.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StageTime {
     /// Which one.
     pub stage: Stage,
@@ -110,6 +114,7 @@ pub struct StageTime {
 
 /// Why a job failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobError {
     /// A stable word to branch on, such as `llm_unavailable`.
     pub code: String,

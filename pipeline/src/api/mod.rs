@@ -1,35 +1,34 @@
-//! The HTTP API, version 1.
-//!
-//! | route | answer |
-//! |---|---|
-//! | `POST /api/v1/jobs` | 202 and `Location`; 400, 413 or 422 with a problem document; 429 when the queue is full |
-//! | `GET /api/v1/jobs/{id}` | [`protocol::JobStatus`] |
-//! | `DELETE /api/v1/jobs/{id}` | 202: it ends; 409: it had ended |
-//! | `GET /api/v1/jobs/{id}/result` | the video, with Range; 409 while there is none |
-//! | `GET /api/v1/jobs/{id}/files/{name}` | another artefact |
-//! | `GET /healthz`, `/readyz`, `/metrics` | for those who watch |
+//! The HTTP API, version 1. `/openapi.json` has every route with every answer, `/docs` shows it.
 //!
 //! Problems are `application/problem+json` (RFC 9457).
 
+mod document;
+mod extract;
+mod guard;
 mod jobs;
 mod problem;
+mod trace;
 mod watch;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::response::IntoResponse as _;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::trace::TraceLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
 
+pub use self::guard::{Guard, GuardError};
 use crate::job::{Queue, Store};
 use crate::parts::Parts;
+use crate::settings::Role;
 use problem::ApiProblem;
-
-/// Largest request: the longest script in four-byte characters, escaped, fits.
-const MAX_REQUEST_BYTES: usize = 1 << 20;
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -44,22 +43,42 @@ pub struct Api {
     pub metrics: PrometheusHandle,
 }
 
-/// The routes of the table above.
-pub fn router(api: Api) -> Router {
-    let job = Router::new()
-        .route("/", get(jobs::status).delete(jobs::cancel))
-        .route("/result", get(jobs::result))
-        .route("/files/{name}", get(jobs::file));
-    Router::new()
-        .route("/api/v1/jobs", post(jobs::submit))
-        .nest("/api/v1/jobs/{id}", job)
-        .route("/healthz", get(watch::healthz))
-        .route("/readyz", get(watch::readyz))
-        .route("/metrics", get(watch::metrics))
-        .fallback(async || ApiProblem::not_found("no such route; see the README for the API"))
+/// Every route, with `guard` before it, and what is said of it.
+pub fn router(api: Api, guard: &Guard) -> Router {
+    let max_body_bytes = api.parts.settings.api.max_body_bytes;
+    let (routes, document) = routes(guard).split_for_parts();
+    let document = document::finished(document, guard.asks_for_tokens());
+    routes
+        .merge(SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", document))
+        .fallback(async || ApiProblem::not_found("no such route; /docs has them all"))
         .method_not_allowed_fallback(async || ApiProblem::method_not_allowed())
-        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
-        .layer(CatchPanicLayer::new())
-        .layer(TraceLayer::new_for_http())
+        .layer(DefaultBodyLimit::max(max_body_bytes))
+        .layer(
+            // From the outside in.
+            ServiceBuilder::new()
+                .layer(SetSensitiveRequestHeadersLayer::new([axum::http::header::AUTHORIZATION]))
+                .map_request(trace::without_odd_id)
+                .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+                .layer(trace::layer())
+                .layer(PropagateRequestIdLayer::x_request_id())
+                .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| {
+                    ApiProblem::panicked(&*panic).into_response()
+                })),
+        )
         .with_state(api)
+}
+
+/// Each route once: it is served and documented by the same line.
+fn routes(guard: &Guard) -> OpenApiRouter<Api> {
+    let open = OpenApiRouter::with_openapi(document::begun())
+        .routes(routes!(watch::healthz))
+        .routes(routes!(watch::readyz));
+    let read = OpenApiRouter::new()
+        .routes(routes!(jobs::status))
+        .routes(routes!(jobs::result))
+        .routes(routes!(jobs::file))
+        .routes(routes!(watch::metrics));
+    let submit = OpenApiRouter::new().routes(routes!(jobs::submit)).routes(routes!(jobs::cancel));
+    let native = ApiProblem::into_response;
+    open.merge(guard.over(read, Role::Read, native)).merge(guard.over(submit, Role::Submit, native))
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{Settings, render};
+use super::{Settings, api, render};
 
 /// No machine does more at once.
 const MAX_COUNT: usize = 1024;
@@ -222,6 +222,7 @@ fn validate(settings: &Settings) -> Result<(), SettingsError> {
         let (value, expected) = (value.to_string(), "0 to 2");
         return Err(SettingsError::OutOfRange { key: "llm.temperature", value, expected });
     }
+    api::validate(&settings.api)?;
     render::validate(&settings.render)
 }
 

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where clips come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum VideoSource {
     /// Pexels' video search.
@@ -34,6 +35,7 @@ impl VideoSource {
 
 /// In which order clips are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ConcatMode {
     /// In an order that the seed chooses.
@@ -46,6 +48,7 @@ pub enum ConcatMode {
 
 /// What is done with a clip of another shape than the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum FitMode {
     /// It fills the picture; what is beyond its sides is cut off.
@@ -56,6 +59,7 @@ pub enum FitMode {
 
 /// What happens at the border of two clips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Transition {
     /// One of the others at each border, chosen by the seed; never a cross-fade.
     #[serde(alias = "shuffle")]
@@ -85,6 +89,7 @@ pub enum Transition {
 
 /// Which background music.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum BgmType {
     /// A track of the music folder, chosen by the seed. None where the folder is empty.
@@ -98,6 +103,7 @@ pub enum BgmType {
 
 /// Where subtitles stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SubtitlePosition {
     /// At 5 % from above.
@@ -114,6 +120,7 @@ pub enum SubtitlePosition {
 
 /// How subtitles appear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SubtitleAnimation {
     /// They are there.
@@ -125,6 +132,7 @@ pub enum SubtitleAnimation {
 
 /// A platform with rules of its own for titles, captions and hashtags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Platform {
     /// TikTok.
@@ -139,6 +147,7 @@ pub enum Platform {
 
 /// Order among waiting jobs; within one priority, first in is first out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Priority {
     /// After everything else.
