@@ -2,11 +2,13 @@
 //!
 //! Problems are `application/problem+json` (RFC 9457).
 
+mod dialect;
 mod document;
 mod extract;
 mod guard;
 mod jobs;
 mod problem;
+mod speech;
 mod trace;
 mod watch;
 
@@ -28,6 +30,7 @@ pub use self::guard::{Guard, GuardError};
 use crate::job::{Queue, Store};
 use crate::parts::Parts;
 use crate::settings::Role;
+use dialect::NATIVE;
 use problem::ApiProblem;
 
 /// What the handlers need.
@@ -79,6 +82,8 @@ fn routes(guard: &Guard) -> OpenApiRouter<Api> {
         .routes(routes!(jobs::file))
         .routes(routes!(watch::metrics));
     let submit = OpenApiRouter::new().routes(routes!(jobs::submit)).routes(routes!(jobs::cancel));
-    let native = ApiProblem::into_response;
-    open.merge(guard.over(read, Role::Read, native)).merge(guard.over(submit, Role::Submit, native))
+    let speech = OpenApiRouter::new().routes(routes!(speech::speak));
+    open.merge(guard.over(read, Role::Read, NATIVE))
+        .merge(guard.over(submit, Role::Submit, NATIVE))
+        .merge(guard.over(speech, Role::Submit, speech::OPENAI))
 }

@@ -18,6 +18,13 @@ const S3_ACCESS_KEY: &str = "fixture";
 /// Secret key of the fixtures' S3.
 pub const S3_SECRET_KEY: &str = "fixture-secret";
 
+/// Environment variables and what they hold, for the tests that set `api.tokens`.
+pub const TOKENS: [(&str, &str); 3] = [
+    ("FIXTURE_ADMIN_TOKEN", "fixture-token-of-an-admin"),
+    ("FIXTURE_SUBMIT_TOKEN", "fixture-token-of-a-submitter"),
+    ("FIXTURE_READ_TOKEN", "fixture-token-of-a-reader"),
+];
+
 /// The program.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
@@ -77,6 +84,7 @@ impl Pipeline {
         for name in ["NO_PROXY", "no_proxy"] {
             command.env(name, "127.0.0.1,localhost");
         }
+        command.envs(TOKENS);
         command.env("AWS_ACCESS_KEY_ID", S3_ACCESS_KEY);
         command.env("AWS_SECRET_ACCESS_KEY", S3_SECRET_KEY);
         let (server, Listening { listening }) = Server::start("pipeline", command, log).await?;

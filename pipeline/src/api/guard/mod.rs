@@ -11,12 +11,13 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
-use utoipa::openapi::Response as Described;
+use axum::response::Response;
 use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{Content, Ref, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
 use self::tokens::{Token, TokenError, Tokens, bearer};
+use super::dialect::Dialect;
 use super::problem::ApiProblem;
 use crate::settings::{self, Role, Settings};
 
@@ -43,15 +44,12 @@ pub enum GuardError {
     Token(#[from] TokenError),
 }
 
-/// How a refusal is told on a route: each protocol has its own document for it.
-pub type Tell = fn(ApiProblem) -> Response;
-
 /// What stands before a group of routes.
 #[derive(Clone)]
 struct Gate {
     guard: Guard,
     needed: Role,
-    tell: Tell,
+    dialect: Dialect,
 }
 
 impl Guard {
@@ -88,13 +86,13 @@ impl Guard {
         !self.tokens.is_empty()
     }
 
-    /// Lets only who may what `needed` may to these routes, and says so in their document. `tell` makes the
-    /// answer to everybody else.
+    /// Lets only who may what `needed` may to these routes, and says so in their document. Everybody
+    /// else is answered in `dialect`.
     pub fn over<S>(
         &self,
         mut routes: OpenApiRouter<S>,
         needed: Role,
-        tell: Tell,
+        dialect: Dialect,
     ) -> OpenApiRouter<S>
     where
         S: Clone + Send + Sync + 'static,
@@ -105,7 +103,11 @@ impl Guard {
                 let answers = &mut operation.responses.responses;
                 let mut add = |status: &str, description: &str| {
                     let described = answers.entry(status.to_owned());
-                    described.or_insert_with(|| Described::new(description).into());
+                    let schema = Ref::from_schema_name(dialect.schema);
+                    let content = Content::new(Some(schema));
+                    let answer = ResponseBuilder::new().description(description);
+                    let answer = answer.content(dialect.media_type, content);
+                    described.or_insert_with(|| answer.build().into());
                 };
                 if self.asks_for_tokens() {
                     let requirement = SecurityRequirement::new(SCHEME, [needed.as_str()]);
@@ -118,7 +120,7 @@ impl Guard {
                 }
             }
         }
-        let gate = Gate { guard: self.clone(), needed, tell };
+        let gate = Gate { guard: self.clone(), needed, dialect };
         routes.route_layer(middleware::from_fn_with_state(gate, admit))
     }
 
@@ -147,7 +149,7 @@ async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Respon
         }
         Err(problem) => {
             tracing::info!(%problem, "not let in");
-            (gate.tell)(problem).into_response()
+            (gate.dialect.tell)(problem)
         }
     }
 }
