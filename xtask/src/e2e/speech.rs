@@ -69,7 +69,7 @@ async fn e2e_a_text_is_spoken_in_every_format_and_at_every_speed() {
     }
     let relayed = speak(&world, &json!({"voice": "openai:alloy"})).await;
     assert_eq!(relayed.status().as_u16(), 200);
-    assert!(world.asked("openai").await.requests > 0, "the speech server was asked");
+    assert!(world.asked("speech").await.requests > 0, "the speech server was asked");
     for (wish, status, param) in [
         (json!({"voice": "zz"}), 400, "voice"),
         (json!({"input": "…"}), 400, "input"),
