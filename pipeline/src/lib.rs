@@ -10,6 +10,7 @@
 
 pub mod api;
 pub mod artefacts;
+mod busy;
 pub mod captions;
 mod chance;
 pub mod elsewhere;

@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{self, Api, Guard};
 use crate::job::graph::Graph;
 use crate::job::request::{self, Refusal};
-use crate::job::{Queue, Store};
+use crate::job::{Lanes, Place, Queue, Store};
 use crate::parts::Parts;
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use crate::stages::preflight;
 
 /// Time that open connections have to end when the service stops.
@@ -46,10 +46,14 @@ impl Service {
             .install_recorder()
             .context("cannot start the metrics")?;
         tokio::spawn(keep_metrics_small(metrics.clone()));
-        let store = Arc::new(Store::open(&settings.data_dir).await?);
+        let place = place(&settings.jobs)?;
+        let lease = settings::seconds(settings.jobs.lease_s);
+        let store = Arc::new(Store::open(&place, &settings.data_dir, lease).await?);
+        let notices = store.notices(&place).await?;
         let parts = Arc::new(Parts::build(settings.clone()).await?);
         let work = Graph::new(Arc::clone(&parts), Arc::clone(&store));
-        let queue = Queue::start(Arc::clone(&store), work, settings.jobs);
+        let lanes = lanes(&settings);
+        let queue = Queue::start(Arc::clone(&store), notices, work, settings.jobs, lanes);
         Ok(Self { queue, store, parts, metrics })
     }
 
@@ -120,6 +124,24 @@ impl Service {
         self.queue.stop().await;
         Ok(status)
     }
+}
+
+/// Where the jobs are, as it is set.
+fn place(settings: &settings::Jobs) -> anyhow::Result<Place> {
+    let Some(variable) = &settings.postgres_env else { return Ok(Place::Folder) };
+    let address = std::env::var(variable).ok().filter(|address| !address.is_empty());
+    let address = address.with_context(|| {
+        format!(
+            "the setting jobs.postgres_env says that {variable} holds the address of a database, and \
+             there is no such variable"
+        )
+    })?;
+    Ok(Place::Postgres(address.into()))
+}
+
+/// How many jobs run at once, as it is set.
+fn lanes(settings: &Settings) -> Lanes {
+    Lanes { video: settings.jobs.concurrency, light: 8, heavy: 4, comic: 2, shared: None }
 }
 
 /// Without it the samples of histograms would be kept until somebody looks at `/metrics`.

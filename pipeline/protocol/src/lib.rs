@@ -24,4 +24,4 @@ pub use spec::{
     SubtitleAnimation, SubtitlePosition, Terms, Transition, VideoSource,
 };
 pub use stage::{Stage, UnknownStage};
-pub use status::{Accepted, JobError, JobState, JobStatus, StageTime};
+pub use status::{Accepted, JobError, JobState, JobStatus, StageTime, Times};

@@ -90,12 +90,43 @@ pub struct JobStatus {
     pub started_us: Option<u64>,
     /// When it ended.
     pub finished_us: Option<u64>,
+    /// Where its time went, over all attempts.
+    #[serde(default)]
+    pub times: Times,
+    /// The batch that it came with.
+    #[serde(default)]
+    pub batch: Option<String>,
+    /// Whether the time is over for which its files were kept.
+    #[serde(default)]
+    pub files_gone: bool,
     /// Stages that were begun, in the order in which they began, over all attempts.
     pub stages: Vec<StageTime>,
     /// Why it failed.
     pub error: Option<JobError>,
     /// What it made.
     pub outcome: Option<Outcome>,
+}
+
+/// Where the time of a job went, in microseconds. At its end they add up to the time from submit to end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct Times {
+    /// It waited: for a worker, or for its next attempt.
+    pub waited_us: u64,
+    /// A worker had it, and at least one stage was at work.
+    pub worked_us: u64,
+    /// A worker had it, and no stage was at work.
+    pub overhead_us: u64,
+    /// Its worker died, and took its times along.
+    pub lost_us: u64,
+}
+
+impl Times {
+    /// All of them.
+    pub const fn sum_us(self) -> u64 {
+        self.waited_us + self.worked_us + self.overhead_us + self.lost_us
+    }
 }
 
 /// When a stage ran. Stages that do not need each other overlap.
@@ -147,6 +178,9 @@ mod tests {
             submitted_us: 0,
             started_us: None,
             finished_us: None,
+            times: Times::default(),
+            batch: None,
+            files_gone: false,
             stages: stages.collect(),
             error: None,
             outcome: None,

@@ -182,6 +182,10 @@ impl From<SubmitError> for ApiProblem {
                 Self::new(status, "queue-full", "The queue is full", error.to_string())
                     .with_header(header::RETRY_AFTER, 5)
             }
+            SubmitError::KeyTaken { .. } => {
+                let (kind, title) = ("key-taken", "The idempotency key belongs to another job");
+                Self::new(StatusCode::CONFLICT, kind, title, error.to_string())
+            }
             SubmitError::Store(error) => error.into(),
         }
     }

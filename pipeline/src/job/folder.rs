@@ -68,6 +68,15 @@ impl JobFolder {
         remove_if_there(fs_err::remove_dir_all(data_dir.join("jobs").join(id).join(PIECES)))
     }
 
+    /// Removes the folder of the job `id`, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// The file system's, naming the path.
+    pub fn remove(data_dir: &Path, id: &str) -> io::Result<()> {
+        remove_if_there(fs_err::remove_dir_all(data_dir.join("jobs").join(id)))
+    }
+
     /// Removes what must not outlive an attempt.
     ///
     /// # Errors

@@ -49,6 +49,10 @@ impl Graph {
 }
 
 impl Work for Graph {
+    fn room(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     fn run(&self, claim: Claim) -> BoxFuture<'static, Result<Outcome, Failure>> {
         let (parts, store) = (Arc::clone(&self.parts), Arc::clone(&self.store));
         let reuse = self.reuse.clone();
@@ -63,6 +67,12 @@ impl Work for Graph {
     fn ended(&self, id: &str) {
         if let Err(error) = JobFolder::remove_pieces(&self.parts.settings.data_dir, id) {
             tracing::warn!(job = id, %error, "pieces of a video are left");
+        }
+    }
+
+    fn forget(&self, id: &str) {
+        if let Err(error) = JobFolder::remove(&self.parts.settings.data_dir, id) {
+            tracing::warn!(job = id, %error, "files of an old job are left");
         }
     }
 }
@@ -265,6 +275,7 @@ impl Stages<'_> {
         }
         let failure = |error| Failure { stage: Some(stage), error };
         let database = |error| failure(StageError::transient("database", error));
+        let at_work = self.claim.stages.enter();
         self.store.stage_started(self.claim, stage).await.map_err(database)?;
         let started = Instant::now();
         let result = work.await.map_err(failure)?;
@@ -272,6 +283,7 @@ impl Stages<'_> {
             .write_result(stage, key, &result)
             .map_err(|error| failure(disk_error(error)))?;
         self.store.stage_finished(self.claim, stage).await.map_err(database)?;
+        drop(at_work);
         let seconds = started.elapsed().as_secs_f64();
         metrics::histogram!("reelbench_stage_duration_seconds", "stage" => stage.as_str())
             .record(seconds);

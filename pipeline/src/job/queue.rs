@@ -1,34 +1,46 @@
 //! Takes jobs from the store, runs them a few at a time, and writes down how each ended.
 //!
-//! A new job wakes the queue at once; nothing is polled. The queue does not know what a job does: that
-//! is its [`Work`].
+//! A new job wakes the queue at once, also one that another process took; nothing is polled. The queue
+//! does not know what a job does: that is its [`Work`].
+
+mod attempt;
+mod keeper;
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
-use protocol::{JobError, JobSpec, JobState, JobStatus, Outcome, Stage};
-use tokio::sync::{Notify, Semaphore, watch};
+use protocol::{JobSpec, JobState, JobStatus, Outcome, Stage};
+use tokio::sync::{Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{CancelAnswer, Claim, Store, StoreError, SubmitError, now_us};
+use super::store::{Notice, Notices, Request, RetryAnswer, Submitted, Terms};
+use super::{CancelAnswer, Claim, Lane, Lanes, Store, StoreError, SubmitError};
 use crate::error::StageError;
 use crate::settings;
 
 /// How long the queue waits when the database does not answer.
 const DATABASE_PAUSE: Duration = Duration::from_secs(1);
+/// The least wait between two looks: a job that is due may be in another claimer's hands.
+const LEAST_PAUSE: Duration = Duration::from_millis(2);
+/// Changes of jobs that somebody who watches may be behind, before he has to look again.
+const MAX_BEHIND: usize = 4096;
 
 /// What is done with a job.
 pub trait Work: Send + Sync + 'static {
+    /// Waits until this machine has room for one more job.
+    fn room(&self) -> BoxFuture<'_, ()>;
+
     /// Does one attempt. Dropping the future stops it and leaves no process and no temporary file.
     fn run(&self, claim: Claim) -> BoxFuture<'static, Result<Outcome, Failure>>;
 
     /// The job `id` has ended for good: what was kept for another attempt may go.
     fn ended(&self, id: &str);
+
+    /// The files of the job `id` were kept long enough.
+    fn forget(&self, id: &str);
 }
 
 /// Why an attempt failed, and where.
@@ -49,29 +61,61 @@ pub struct Queue {
 struct Shared {
     store: Arc<Store>,
     work: Box<dyn Work>,
-    limits: settings::Jobs,
-    wake: Notify,
+    settings: settings::Jobs,
+    /// Changes when a job may be claimed.
+    wake: watch::Sender<()>,
+    /// Nothing is begun any more.
     stop: CancellationToken,
-    running: Mutex<HashMap<String, CancellationToken>>,
+    /// What runs is handed back.
+    hand_back: CancellationToken,
+    /// What ran has ended.
+    stopped: CancellationToken,
+    running: Mutex<HashMap<String, Running>>,
     tasks: TaskTracker,
-    /// Changes whenever a job has ended.
-    ends: watch::Sender<()>,
+    keeper: TaskTracker,
+    /// Names of jobs that have changed.
+    changes: broadcast::Sender<Arc<str>>,
+}
+
+/// How an attempt is told to stop.
+#[derive(Clone, Debug, Default)]
+struct Running {
+    /// The job is to end.
+    cancel: CancellationToken,
+    /// The job is not ours any more.
+    lost: CancellationToken,
 }
 
 impl Queue {
-    /// Starts to run the jobs of `store`.
-    pub fn start(store: Arc<Store>, work: impl Work, limits: settings::Jobs) -> Self {
+    /// Starts to run the jobs of `store`; `notices` are those of other processes.
+    pub fn start(
+        store: Arc<Store>,
+        notices: Option<Notices>,
+        work: impl Work,
+        settings: settings::Jobs,
+        lanes: Lanes,
+    ) -> Self {
         let shared = Arc::new(Shared {
             store,
             work: Box::new(work),
-            limits,
-            wake: Notify::new(),
+            settings,
+            wake: watch::Sender::new(()),
             stop: CancellationToken::new(),
+            hand_back: CancellationToken::new(),
+            stopped: CancellationToken::new(),
             running: Mutex::default(),
             tasks: TaskTracker::new(),
-            ends: watch::Sender::new(()),
+            keeper: TaskTracker::new(),
+            changes: broadcast::Sender::new(MAX_BEHIND),
         });
-        shared.tasks.spawn(Arc::clone(&shared).serve());
+        for (lanes, places) in lanes.groups() {
+            shared.tasks.spawn(Arc::clone(&shared).serve(lanes, places));
+        }
+        // Jobs that are being ended keep their lease: it stops last.
+        shared.keeper.spawn(Arc::clone(&shared).keep());
+        if let Some(notices) = notices {
+            shared.tasks.spawn(Arc::clone(&shared).listen(notices));
+        }
         Self { shared }
     }
 
@@ -81,13 +125,33 @@ impl Queue {
     ///
     /// [`SubmitError`].
     pub async fn submit(&self, spec: &JobSpec) -> Result<String, SubmitError> {
-        let limits = &self.shared.limits;
-        let id = self.shared.store.submit(spec, limits.max_attempts, limits.max_queued).await?;
-        self.shared.wake.notify_one();
-        Ok(id)
+        let taken = self.submit_all(&[Request::new(spec)], None).await?;
+        // As many as were asked for.
+        Ok(taken.into_iter().next().map(|job| job.id).unwrap_or_default())
     }
 
-    /// Cancels a job: at once where it waits, within moments where it runs.
+    /// Takes all of `requests` as jobs of `batch`, or none; gives their names in the same order.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError`].
+    pub async fn submit_all(
+        &self,
+        requests: &[Request<'_>],
+        batch: Option<&str>,
+    ) -> Result<Vec<Submitted>, SubmitError> {
+        let settings = &self.shared.settings;
+        let terms = Terms {
+            max_attempts: settings.max_attempts,
+            max_queued: settings.max_queued,
+            ageing: settings::seconds(settings.ageing_s),
+        };
+        let taken = self.shared.store.submit(requests, batch, terms).await?;
+        self.shared.queued().await;
+        Ok(taken)
+    }
+
+    /// Cancels a job: at once where it waits, within moments where it runs, on whatever machine.
     ///
     /// # Errors
     ///
@@ -95,15 +159,61 @@ impl Queue {
     pub async fn cancel(&self, id: &str) -> Result<CancelAnswer, StoreError> {
         let answer = self.shared.store.cancel(id).await?;
         match answer {
-            CancelAnswer::Cancelled => self.shared.ended(id, JobState::Cancelled),
+            CancelAnswer::Cancelled => self.shared.ended(id, JobState::Cancelled).await,
             CancelAnswer::Requested => {
-                if let Some(token) = self.shared.running().get(id) {
-                    token.cancel();
+                let ours = self.shared.running().get(id).cloned();
+                match ours {
+                    Some(running) => running.cancel.cancel(),
+                    None => self.shared.store.tell(&Notice::Cancel(id.to_owned())).await,
                 }
             }
             CancelAnswer::AlreadyEnded(_) | CancelAnswer::Unknown => {}
         }
         Ok(answer)
+    }
+
+    /// Cancels all that wait, and gives how many.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn purge(&self) -> Result<usize, StoreError> {
+        let purged = self.shared.store.purge().await?;
+        for id in &purged {
+            self.shared.ended(id, JobState::Cancelled).await;
+        }
+        Ok(purged.len())
+    }
+
+    /// Lets a job that failed wait again, with all its attempts.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn retry(&self, id: &str) -> Result<RetryAnswer, StoreError> {
+        let answer = self.shared.store.retry(id).await?;
+        if answer == RetryAnswer::Queued {
+            self.shared.changed(id).await;
+            self.shared.queued().await;
+        }
+        Ok(answer)
+    }
+
+    /// Holds the queue: what runs goes on, nothing is begun, on any machine and after a restart. Or lets
+    /// it go on.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn hold(&self, is_held: bool) -> Result<(), StoreError> {
+        self.shared.store.hold(is_held).await?;
+        self.shared.queued().await;
+        Ok(())
+    }
+
+    /// Names of jobs that change from now on. Who is too slow to read them is told so, and looks again.
+    pub fn changes(&self) -> broadcast::Receiver<Arc<str>> {
+        self.shared.changes.subscribe()
     }
 
     /// Waits until a job has ended and gives its status. None: there is no such job.
@@ -112,40 +222,54 @@ impl Queue {
     ///
     /// [`StoreError`].
     pub async fn ended(&self, id: &str) -> Result<Option<JobStatus>, StoreError> {
-        let mut ends = self.shared.ends.subscribe();
+        let mut changes = self.changes();
         loop {
-            ends.mark_unchanged();
             match self.shared.store.status(id).await? {
                 Some(status) if !status.state.is_final() => {}
                 ended => return Ok(ended),
             }
-            // The sender lives as long as `self`.
-            let _ = ends.changed().await;
+            // The sender lives as long as `self`; who missed a change looks again.
+            while let Ok(changed) = changes.recv().await {
+                if *changed == *id {
+                    break;
+                }
+            }
         }
     }
 
-    /// Stops: nothing is started any more, and what runs is handed back to wait for the next start. What
-    /// its stages have ended is kept.
+    /// Stops: nothing is begun any more. What runs has the time of the setting `drain_s` to end; then it
+    /// is handed back to wait for the next start. What its stages have ended is kept.
     pub async fn stop(&self) {
         self.shared.stop.cancel();
         self.shared.tasks.close();
-        self.shared.tasks.wait().await;
+        let grace = settings::seconds(self.shared.settings.drain_s);
+        if tokio::time::timeout(grace, self.shared.tasks.wait()).await.is_err() {
+            self.shared.hand_back.cancel();
+            self.shared.tasks.wait().await;
+        }
+        self.shared.stopped.cancel();
+        self.shared.keeper.close();
+        self.shared.keeper.wait().await;
     }
 }
 
 impl Shared {
-    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<String, CancellationToken>> {
+    fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn serve(self: Arc<Self>) {
-        let slots = Arc::new(Semaphore::new(self.limits.concurrency));
+    /// Runs the jobs of `lanes`, as many at once as there are `places`.
+    async fn serve(self: Arc<Self>, lanes: &'static [Lane], places: usize) {
+        let slots = Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
+        let mut woken = self.wake.subscribe();
         loop {
             let slot = tokio::select! {
                 slot = Arc::clone(&slots).acquire_owned() => slot,
                 () = self.stop.cancelled() => return,
             };
-            let (Ok(slot), Some(claim)) = (slot, self.next().await) else { return };
+            let (Ok(slot), Some(claim)) = (slot, self.next(lanes, &mut woken).await) else {
+                return;
+            };
             let shared = Arc::clone(&self);
             self.tasks.spawn(async move {
                 shared.attempt(claim).await;
@@ -155,12 +279,18 @@ impl Shared {
     }
 
     /// Waits for a job. None: the queue stops.
-    async fn next(&self) -> Option<Claim> {
+    async fn next(&self, lanes: &[Lane], woken: &mut watch::Receiver<()>) -> Option<Claim> {
         loop {
-            let pause = match self.store.claim().await {
+            tokio::select! {
+                () = self.work.room() => {}
+                () = self.stop.cancelled() => return None,
+            }
+            // What is submitted from here on wakes us again.
+            woken.mark_unchanged();
+            let pause = match self.store.claim(lanes).await {
                 Ok(Some(claim)) => return Some(claim),
-                Ok(None) => match self.store.next_due_us().await {
-                    Ok(Some(due)) => Duration::from_micros(due.saturating_sub(now_us())),
+                Ok(None) => match self.store.next_due(lanes).await {
+                    Ok(Some(due)) => due.max(LEAST_PAUSE),
                     Ok(None) => Duration::MAX,
                     Err(_) => DATABASE_PAUSE,
                 },
@@ -169,99 +299,32 @@ impl Shared {
                     DATABASE_PAUSE
                 }
             };
-            // A job that is submitted between the look and here leaves its permit in `wake`.
             tokio::select! {
-                () = self.wake.notified() => {}
+                // The sender lives as long as `self`.
+                _ = woken.changed() => {}
                 () = tokio::time::sleep(pause) => {}
                 () = self.stop.cancelled() => return None,
             }
         }
     }
 
-    async fn attempt(&self, claim: Claim) {
-        let cancel = CancellationToken::new();
-        self.running().insert(claim.id.clone(), cancel.clone());
-        // A wish to cancel that came between the claim and the line above is in the database only.
-        if self.store.cancel_requested(&claim.id).await.unwrap_or(false) {
-            cancel.cancel();
-        }
-        let work = AssertUnwindSafe(self.work.run(claim.clone())).catch_unwind();
-        let ending = tokio::select! {
-            biased;
-            () = cancel.cancelled() => Ending::Cancelled,
-            () = self.stop.cancelled() => Ending::HandedBack,
-            result = work => match result {
-                Ok(Ok(outcome)) => Ending::Done(Box::new(outcome)),
-                Ok(Err(failure)) => Ending::Failed(failure),
-                Err(_) => Ending::Failed(Failure {
-                    stage: None,
-                    error: StageError::transient("panic", "the worker panicked; its log has the place"),
-                }),
-            },
-        };
-        self.running().remove(&claim.id);
-        while let Err(error) = self.write_down(&claim, &ending).await {
-            // A full disk or a busy database: until it is written down, the job counts as running.
-            tracing::error!(job = claim.id, %error, "cannot write down how a job ended");
-            if self.stop.is_cancelled() {
-                return; // the next start finds it running, and takes it back
-            }
-            tokio::time::sleep(DATABASE_PAUSE).await;
-        }
+    /// A job may be claimed.
+    async fn queued(&self) {
+        self.wake.send_replace(());
+        self.store.tell(&Notice::Queued).await;
     }
 
-    async fn write_down(&self, claim: &Claim, ending: &Ending) -> Result<(), StoreError> {
-        let (state, ended) = match ending {
-            Ending::Done(outcome) => {
-                (JobState::Succeeded, self.store.succeed(claim, outcome).await?)
-            }
-            Ending::Cancelled => (JobState::Cancelled, self.store.cancelled(claim).await?),
-            Ending::HandedBack => return self.store.hand_back(claim).await,
-            Ending::Failed(Failure { error, .. })
-                if error.transient && claim.attempt < claim.max_attempts =>
-            {
-                let pause = backoff(self.limits.retry_after_s, claim.attempt);
-                tracing::warn!(job = claim.id, attempt = claim.attempt, %error, ?pause, "trying again");
-                metrics::counter!("reelbench_job_retries_total").increment(1);
-                let due = now_us() + u64::try_from(pause.as_micros()).unwrap_or(u64::MAX / 2);
-                let is_cancelled = self.store.requeue(claim, due).await?;
-                self.wake.notify_one();
-                (JobState::Cancelled, is_cancelled)
-            }
-            Ending::Failed(Failure { stage, error }) => {
-                tracing::warn!(job = claim.id, attempt = claim.attempt, %error, "failed");
-                let error = JobError {
-                    code: error.code.to_owned(),
-                    stage: *stage,
-                    message: error.message.clone(),
-                };
-                (JobState::Failed, self.store.fail(claim, &error).await?)
-            }
-        };
-        if ended {
-            self.ended(&claim.id, state);
-        }
-        Ok(())
+    async fn changed(&self, id: &str) {
+        // Nobody may be watching.
+        let _ = self.changes.send(id.into());
+        self.store.tell(&Notice::Changed(id.to_owned())).await;
     }
 
-    fn ended(&self, id: &str, state: JobState) {
+    async fn ended(&self, id: &str, state: JobState) {
         self.work.ended(id);
         metrics::counter!("reelbench_jobs_total", "outcome" => state.as_str()).increment(1);
-        self.ends.send_replace(());
+        self.changed(id).await;
     }
-}
-
-enum Ending {
-    Done(Box<Outcome>),
-    Failed(Failure),
-    Cancelled,
-    HandedBack,
-}
-
-/// `first_s`, doubled for each attempt that failed, at most five minutes.
-fn backoff(first_s: f64, attempt: u32) -> Duration {
-    let doubled = 2_f64.powi(attempt.saturating_sub(1).try_into().unwrap_or(i32::MAX));
-    settings::seconds(first_s * doubled).min(Duration::from_secs(300))
 }
 
 #[cfg(test)]

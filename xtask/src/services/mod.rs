@@ -3,6 +3,7 @@
 mod build;
 mod fixtures;
 mod pipeline;
+mod postgres;
 mod server;
 
 pub use self::build::{Binaries, Profile, build, compile};
@@ -12,4 +13,5 @@ pub use self::fixtures::{Expect, Fixtures, Scenario};
 pub use self::pipeline::{PROVIDER_KEY, Pipeline, PipelineArgs};
 #[cfg(test)]
 pub use self::pipeline::{S3_SECRET_KEY, TOKENS};
+pub use self::postgres::Postgres;
 pub use self::server::Server;

@@ -152,6 +152,14 @@ pub const NEEDS: &[Need] = &[
         goals: PIPELINE,
     },
     Need {
+        name: "PostgreSQL",
+        // Its programs are not in PATH; this one comes with them.
+        probe: Probe::Program(&["pg_ctlcluster", "initdb"]),
+        package: "postgresql",
+        lost: "the tests cannot try the queue of several machines",
+        goals: &[Goal::Test],
+    },
+    Need {
         name: "pgrep",
         probe: Probe::Program(&["pgrep"]),
         package: "procps",

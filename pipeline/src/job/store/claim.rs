@@ -1,12 +1,13 @@
-//! A worker's side: it claims a job, and every write of it after that carries the epoch of the claim.
+//! A worker claims a job, and every write of it after that carries the epoch of the claim.
 
-use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
-use protocol::{JobError, JobSpec, JobState, Outcome, Stage};
-use sqlx::Row;
+use protocol::{JobError, JobSpec};
+use sqlx::{AssertSqlSafe, Row};
 
-use super::{Store, StoreError, document, instant, json};
-use crate::job::now_us;
+use super::{Spent, Store, StoreError, document, instant, json};
+use crate::busy::BusyClock;
+use crate::job::Lane;
 
 /// A job in the hands of one worker.
 #[derive(Clone, Debug)]
@@ -19,35 +20,73 @@ pub struct Claim {
     pub attempt: u32,
     /// How many there may be.
     pub max_attempts: u32,
-    epoch: i64,
+    /// Time for this attempt. None: as long as it takes.
+    pub timeout: Option<Duration>,
+    pub(super) epoch: i64,
+    /// Runs while a stage is at work.
+    pub stages: BusyClock,
+    /// When it was claimed, on the database's clock and on ours that never jumps.
+    started_us: u64,
+    started: Instant,
+}
+
+impl Claim {
+    /// Now, on the clock on which the job was claimed: instants of one attempt add up, whatever happens
+    /// to the clock of this machine meanwhile.
+    pub(super) fn now_us(&self) -> u64 {
+        let since = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.started_us.saturating_add(since)
+    }
+
+    /// Where the time went since it was claimed.
+    pub fn spent(&self) -> Spent {
+        let worked = self.stages.total();
+        Spent { worked, overhead: self.started.elapsed().saturating_sub(worked) }
+    }
 }
 
 impl Store {
-    /// Gives the job that is next, to nobody else: by priority, then by arrival.
+    /// Gives the job of these `lanes` that is next, to nobody else.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn claim(&self) -> Result<Option<Claim>, StoreError> {
-        let now = instant(now_us());
-        let row = sqlx::query(
-            "UPDATE jobs SET state = 'running', attempt = attempt + 1, epoch = epoch + 1, started_us = ?1
-             WHERE seq = (SELECT seq FROM jobs WHERE state = 'queued' AND not_before_us <= ?1
-                          ORDER BY priority DESC, seq LIMIT 1)
-             RETURNING id, spec, attempt, max_attempts, epoch",
-        )
-        .bind(now)
-        .fetch_optional(&self.pool)
-        .await?;
+    pub async fn claim(&self, lanes: &[Lane]) -> Result<Option<Claim>, StoreError> {
+        let now = self.now_us();
+        let statement = format!(
+            "UPDATE jobs SET state = 'running', attempt = attempt + 1, epoch = epoch + 1,
+                    started_us = $1, waited_us = waited_us + $1 - queued_us,
+                    owner = $2, lease_until_us = $3
+             WHERE seq = (SELECT seq FROM jobs
+                          WHERE state = 'queued' AND lane IN ({}) AND not_before_us <= $1
+                            AND (expires_us IS NULL OR expires_us > $1)
+                            AND NOT EXISTS (SELECT 1 FROM queue WHERE paused = 1)
+                          ORDER BY place, seq LIMIT 1 {})
+             RETURNING id, spec, attempt, max_attempts, epoch, timeout_us",
+            names(lanes),
+            self.database.skip_locked,
+        );
+        let row = sqlx::query(AssertSqlSafe(statement))
+            .bind(instant(now))
+            .bind(&self.owner)
+            .bind(instant(self.lease_until(now)))
+            .fetch_optional(&self.database.writer)
+            .await?;
         let Some(row) = row else { return Ok(None) };
         let id: String = row.try_get("id")?;
-        match document(&id, "spec", row.try_get("spec")?) {
+        match document(&id, "spec", &row.try_get::<String, _>("spec")?) {
             Ok(spec) => Ok(Some(Claim {
                 spec,
-                attempt: row.try_get("attempt")?,
-                max_attempts: row.try_get("max_attempts")?,
+                attempt: count(&row, "attempt")?,
+                max_attempts: count(&row, "max_attempts")?,
+                timeout: row
+                    .try_get::<Option<i64>, _>("timeout_us")?
+                    .map(|us| Duration::from_micros(us.cast_unsigned())),
                 epoch: row.try_get("epoch")?,
                 id,
+                stages: BusyClock::default(),
+                started_us: now,
+                started: Instant::now(),
             })),
             // Written by another version: no worker could ever do it.
             Err(error) => {
@@ -63,201 +102,42 @@ impl Store {
             stage: None,
             message: error.to_string(),
         };
-        sqlx::query("UPDATE jobs SET state = 'failed', error = ?, finished_us = ? WHERE id = ?")
+        sqlx::query("UPDATE jobs SET state = 'failed', error = $1, finished_us = $2 WHERE id = $3")
             .bind(json(&error))
-            .bind(instant(now_us()))
+            .bind(instant(self.now_us()))
             .bind(id)
-            .execute(&self.pool)
+            .execute(&self.database.writer)
             .await?;
         Ok(())
     }
 
-    /// When the next waiting job may be claimed, where one waits for its time.
+    /// When a waiting job of these `lanes` may be claimed, where one waits for its time. None: none waits,
+    /// or the queue is held.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn next_due_us(&self) -> Result<Option<u64>, StoreError> {
+    pub async fn next_due(&self, lanes: &[Lane]) -> Result<Option<Duration>, StoreError> {
+        let statement = format!(
+            "SELECT min(not_before_us) FROM jobs WHERE state = 'queued' AND lane IN ({})
+             AND NOT EXISTS (SELECT 1 FROM queue WHERE paused = 1)",
+            names(lanes)
+        );
         let due: Option<i64> =
-            sqlx::query_scalar("SELECT min(not_before_us) FROM jobs WHERE state = 'queued'")
-                .fetch_one(&self.pool)
-                .await?;
-        Ok(due.map(i64::cast_unsigned))
+            sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(&self.database.reader).await?;
+        let wait = |us: i64| us.cast_unsigned().saturating_sub(self.now_us());
+        Ok(due.map(|us| Duration::from_micros(wait(us))))
     }
+}
 
-    /// Notes that a stage began.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn stage_started(&self, claim: &Claim, stage: Stage) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO stage_times (job, attempt, stage, started_us)
-             SELECT id, attempt, ?, ? FROM jobs WHERE id = ? AND epoch = ? AND state = 'running'
-             ON CONFLICT DO UPDATE SET started_us = excluded.started_us, finished_us = NULL",
-        )
-        .bind(stage.as_str())
-        .bind(instant(now_us()))
-        .bind(&claim.id)
-        .bind(claim.epoch)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
+/// Names of lanes as SQL: they are words of ours.
+fn names(lanes: &[Lane]) -> String {
+    let quoted: Vec<String> = lanes.iter().map(|lane| format!("'{}'", lane.as_str())).collect();
+    quoted.join(", ")
+}
 
-    /// Notes that a stage ended well.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn stage_finished(&self, claim: &Claim, stage: Stage) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE stage_times SET finished_us = ?1 WHERE job = ?2 AND attempt = ?3 AND stage = ?4
-             AND EXISTS (SELECT 1 FROM jobs WHERE id = ?2 AND epoch = ?5 AND state = 'running')",
-        )
-        .bind(instant(now_us()))
-        .bind(&claim.id)
-        .bind(claim.attempt)
-        .bind(stage.as_str())
-        .bind(claim.epoch)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// Notes that a stage of an attempt before had ended, where that attempt did not come to it: the
-    /// result is there, its time was not yet.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn stage_was_finished(&self, claim: &Claim, stage: Stage) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE stage_times SET finished_us = ?1
-             WHERE job = ?2 AND stage = ?3 AND finished_us IS NULL AND attempt < ?4
-             AND EXISTS (SELECT 1 FROM jobs WHERE id = ?2 AND epoch = ?5 AND state = 'running')",
-        )
-        .bind(instant(now_us()))
-        .bind(&claim.id)
-        .bind(stage.as_str())
-        .bind(claim.attempt)
-        .bind(claim.epoch)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// Notes how much of its video a job has rendered, 0 to 1.
-    pub fn rendered(&self, claim: &Claim, share: f64) {
-        let mut rendered = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
-        rendered.insert(claim.id.clone(), share);
-    }
-
-    /// Forgets what an attempt has rendered: the next one begins from nothing.
-    fn forget_rendered(&self, claim: &Claim) {
-        self.rendered.lock().unwrap_or_else(PoisonError::into_inner).remove(&claim.id);
-    }
-
-    /// Ends a job well. False: it is no longer this worker's.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn succeed(&self, claim: &Claim, outcome: &Outcome) -> Result<bool, StoreError> {
-        self.end(claim, JobState::Succeeded, None, Some(outcome)).await
-    }
-
-    /// Ends a job with an error. False: it is no longer this worker's.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn fail(&self, claim: &Claim, error: &JobError) -> Result<bool, StoreError> {
-        self.end(claim, JobState::Failed, Some(error), None).await
-    }
-
-    /// Ends a job that was asked to end. False: it is no longer this worker's.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn cancelled(&self, claim: &Claim) -> Result<bool, StoreError> {
-        self.end(claim, JobState::Cancelled, None, None).await
-    }
-
-    async fn end(
-        &self,
-        claim: &Claim,
-        state: JobState,
-        error: Option<&JobError>,
-        outcome: Option<&Outcome>,
-    ) -> Result<bool, StoreError> {
-        let ended = sqlx::query(
-            "UPDATE jobs SET state = ?, error = ?, outcome = ?, finished_us = ?
-             WHERE id = ? AND epoch = ? AND state = 'running'",
-        )
-        .bind(state.as_str())
-        .bind(error.map(json))
-        .bind(outcome.map(json))
-        .bind(instant(now_us()))
-        .bind(&claim.id)
-        .bind(claim.epoch)
-        .execute(&self.pool)
-        .await?;
-        self.forget_rendered(claim);
-        Ok(ended.rows_affected() == 1)
-    }
-
-    /// Lets a job wait again, from `not_before_us` on; this attempt counts. One that was asked to end
-    /// meanwhile ends: true.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn requeue(&self, claim: &Claim, not_before_us: u64) -> Result<bool, StoreError> {
-        self.forget_rendered(claim);
-        let row = sqlx::query(
-            "UPDATE jobs SET not_before_us = ?1,
-                    state = CASE cancel_requested WHEN 1 THEN 'cancelled' ELSE 'queued' END,
-                    finished_us = CASE cancel_requested WHEN 1 THEN ?2 END
-             WHERE id = ?3 AND epoch = ?4 AND state = 'running' RETURNING cancel_requested",
-        )
-        .bind(instant(not_before_us))
-        .bind(instant(now_us()))
-        .bind(&claim.id)
-        .bind(claim.epoch)
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(row.map_or(Ok(false), |row| row.try_get("cancel_requested"))?)
-    }
-
-    /// Gives a job back because the service stops: as if this attempt had not been, but for the stages
-    /// that have ended.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub async fn hand_back(&self, claim: &Claim) -> Result<(), StoreError> {
-        self.forget_rendered(claim);
-        let mut transaction = self.pool.begin().await?;
-        let given = sqlx::query(
-            "UPDATE jobs SET state = 'queued', attempt = attempt - 1
-             WHERE id = ? AND epoch = ? AND state = 'running'",
-        )
-        .bind(&claim.id)
-        .bind(claim.epoch)
-        .execute(&mut *transaction)
-        .await?;
-        if given.rows_affected() == 1 {
-            sqlx::query(
-                "DELETE FROM stage_times WHERE job = ? AND attempt = ? AND finished_us IS NULL",
-            )
-            .bind(&claim.id)
-            .bind(claim.attempt)
-            .execute(&mut *transaction)
-            .await?;
-        }
-        transaction.commit().await?;
-        Ok(())
-    }
+/// A small number of a row. PostgreSQL and SQLite both give 64 bits.
+pub(super) fn count(row: &sqlx::any::AnyRow, column: &str) -> Result<u32, sqlx::Error> {
+    let found: i64 = row.try_get(column)?;
+    Ok(u32::try_from(found).unwrap_or(u32::MAX))
 }

@@ -1,10 +1,12 @@
-//! Reading: what is known of jobs.
+//! Reading: what is known of a job, and how many there are.
 
 use std::sync::PoisonError;
 
-use protocol::{JobSpec, JobState, JobStatus, Stage, StageTime};
+use protocol::{JobSpec, JobState, JobStatus, Stage, StageTime, Times};
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
+use super::claim::count;
 use super::{Store, StoreError, document};
 
 /// How many jobs are in each state.
@@ -17,63 +19,62 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn status(&self, id: &str) -> Result<Option<JobStatus>, StoreError> {
-        let row =
-            sqlx::query("SELECT * FROM jobs WHERE id = ?").bind(id).fetch_optional(&self.pool);
+        let row = sqlx::query("SELECT * FROM jobs WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&self.database.reader);
         let Some(row) = row.await? else { return Ok(None) };
-        let spec: JobSpec = document(id, "spec", row.try_get("spec")?)?;
-        let stages = self.stage_times(id).await?;
-        let state = state(id, row.try_get("state")?)?;
+        let stages = sqlx::query("SELECT * FROM stage_times WHERE job = $1")
+            .bind(id)
+            .fetch_all(&self.database.reader)
+            .await?;
+        self.status_of(&row, &stages).map(Some)
+    }
+
+    /// A job from its row and those of its stages.
+    pub(super) fn status_of(
+        &self,
+        row: &AnyRow,
+        stages: &[AnyRow],
+    ) -> Result<JobStatus, StoreError> {
+        let id: String = row.try_get("id")?;
+        let spec: JobSpec = document(&id, "spec", &row.try_get::<String, _>("spec")?)?;
+        let stages = stage_times(&id, stages)?;
+        let state = state(&id, &row.try_get::<String, _>("state")?)?;
         let error: Option<String> = row.try_get("error")?;
         let outcome: Option<String> = row.try_get("outcome")?;
-        let time = |column| -> Result<Option<u64>, StoreError> {
+        let time = |column| -> Result<Option<u64>, sqlx::Error> {
             Ok(row.try_get::<Option<i64>, _>(column)?.map(i64::cast_unsigned))
         };
-        Ok(Some(JobStatus {
-            id: id.to_owned(),
+        let sum = |column| -> Result<u64, sqlx::Error> {
+            Ok(row.try_get::<i64, _>(column)?.cast_unsigned())
+        };
+        Ok(JobStatus {
             state,
             priority: spec.priority,
-            attempt: row.try_get("attempt")?,
-            max_attempts: row.try_get("max_attempts")?,
-            progress: progress(state, &spec, &stages, self.share_rendered(id)),
+            attempt: count(row, "attempt")?,
+            max_attempts: count(row, "max_attempts")?,
+            progress: progress(state, &spec, &stages, self.share_rendered(&id)),
             submitted_us: time("submitted_us")?.unwrap_or_default(),
             started_us: time("started_us")?,
             finished_us: time("finished_us")?,
+            times: Times {
+                waited_us: sum("waited_us")?,
+                worked_us: sum("worked_us")?,
+                overhead_us: sum("overhead_us")?,
+                lost_us: sum("lost_us")?,
+            },
+            batch: row.try_get("batch")?,
+            files_gone: sum("files_gone")? == 1,
             stages,
-            error: error.map(|text| document(id, "error", &text)).transpose()?,
-            outcome: outcome.map(|text| document(id, "outcome", &text)).transpose()?,
-        }))
+            error: error.map(|text| document(&id, "error", &text)).transpose()?,
+            outcome: outcome.map(|text| document(&id, "outcome", &text)).transpose()?,
+            id,
+        })
     }
 
     fn share_rendered(&self, id: &str) -> f64 {
         let rendered = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
         rendered.get(id).copied().unwrap_or(0.0)
-    }
-
-    async fn stage_times(&self, id: &str) -> Result<Vec<StageTime>, StoreError> {
-        let rows =
-            sqlx::query("SELECT * FROM stage_times WHERE job = ? ORDER BY started_us, attempt")
-                .bind(id)
-                .fetch_all(&self.pool)
-                .await?;
-        rows.iter()
-            .map(|row| {
-                let name: &str = row.try_get("stage")?;
-                let stage =
-                    name.parse().map_err(|error: protocol::UnknownStage| StoreError::Row {
-                        id: id.to_owned(),
-                        column: "stage",
-                        reason: error.to_string(),
-                    })?;
-                Ok(StageTime {
-                    stage,
-                    started_us: row.try_get::<i64, _>("started_us")?.cast_unsigned(),
-                    finished_us: row
-                        .try_get::<Option<i64>, _>("finished_us")?
-                        .map(i64::cast_unsigned),
-                    attempt: row.try_get("attempt")?,
-                })
-            })
-            .collect()
     }
 
     /// How many jobs are in each state, every state named.
@@ -83,11 +84,11 @@ impl Store {
     /// [`StoreError`].
     pub async fn counts(&self) -> Result<Counts, StoreError> {
         let rows = sqlx::query("SELECT state, count(*) AS n FROM jobs GROUP BY state")
-            .fetch_all(&self.pool)
+            .fetch_all(&self.database.reader)
             .await?;
         let mut counts: Counts = JobState::ALL.map(|state| (state, 0)).to_vec();
         for row in rows {
-            let name: &str = row.try_get("state")?;
+            let name: String = row.try_get("state")?;
             for (state, count) in &mut counts {
                 if state.as_str() == name {
                     *count = row.try_get::<i64, _>("n")?.cast_unsigned();
@@ -96,6 +97,27 @@ impl Store {
         }
         Ok(counts)
     }
+}
+
+/// In the order in which they began.
+fn stage_times(id: &str, rows: &[AnyRow]) -> Result<Vec<StageTime>, StoreError> {
+    let time = |row: &AnyRow| -> Result<StageTime, StoreError> {
+        let name: String = row.try_get("stage")?;
+        let stage = name.parse().map_err(|error: protocol::UnknownStage| StoreError::Row {
+            id: id.to_owned(),
+            column: "stage",
+            reason: error.to_string(),
+        })?;
+        Ok(StageTime {
+            stage,
+            started_us: row.try_get::<i64, _>("started_us")?.cast_unsigned(),
+            finished_us: row.try_get::<Option<i64>, _>("finished_us")?.map(i64::cast_unsigned),
+            attempt: count(row, "attempt")?,
+        })
+    };
+    let mut times = rows.iter().map(time).collect::<Result<Vec<_>, _>>()?;
+    times.sort_by_key(|time| (time.started_us, time.attempt));
+    Ok(times)
 }
 
 /// Share of the stages that the job is to run that have ended; `rendered` is the share of the render.

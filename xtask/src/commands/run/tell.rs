@@ -114,6 +114,9 @@ mod tests {
             submitted_us: 0,
             started_us: Some(2_000_000),
             finished_us: None,
+            times: protocol::Times::default(),
+            batch: None,
+            files_gone: false,
             stages: vec![
                 time(Stage::Script, 1_000_000, Some(1_500_000), 1),
                 time(Stage::Terms, 1_500_000, None, 1),

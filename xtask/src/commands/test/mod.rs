@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde::Serialize;
+use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use self::plan::{Request, Step, Work, plan};
 use crate::cargo::cargo;
 use crate::commands::Context;
 use crate::exit::{Exit, Failure};
+use crate::services::Postgres;
 use crate::setup::{self, Goal};
 use crate::ui::Table;
 use crate::{interrupt, process};
@@ -126,7 +128,10 @@ async fn carry_out(
                 Outcome::Failed
             }
         },
-        Work::Cargo(arguments) => run_cargo(arguments, args.long, cx, stop).await?,
+        Work::Cargo(arguments) if step.name == "tests" => {
+            with_postgres(arguments, args.long, cx, stop).await?
+        }
+        Work::Cargo(arguments) => run_cargo(command(arguments, args.long, cx), cx, stop).await?,
     };
     tell(step, result, start.elapsed(), cx);
     Ok(Report { name: step.name, result, seconds: start.elapsed().as_secs_f64() })
@@ -137,12 +142,28 @@ fn skip(step: &Step, reason: &str, cx: &Context<'_>) -> Outcome {
     Outcome::Skipped
 }
 
-async fn run_cargo(
+/// Runs the tests beside a database server of theirs. Where there is none, the tests that want one say
+/// so, and fail on a build server.
+async fn with_postgres(
     arguments: &[String],
     long: bool,
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> Result<Outcome> {
+    let mut command = command(arguments, long, cx);
+    let postgres = Postgres::start(&cx.paths.home.join("postgres.log")).await;
+    let postgres = postgres.inspect_err(|error| cx.ui.warn(format!("{error:#}"))).ok();
+    if let Some(postgres) = &postgres {
+        command.env("REELBENCH_POSTGRES", &postgres.url);
+    }
+    let outcome = run_cargo(command, cx, stop).await;
+    if let Some(postgres) = postgres {
+        postgres.stop().await;
+    }
+    outcome
+}
+
+fn command(arguments: &[String], long: bool, cx: &Context<'_>) -> Command {
     cx.ui.say(format!("\n$ cargo {}", arguments.join(" ")));
     let mut command = cargo();
     command.args(arguments).current_dir(&cx.paths.root);
@@ -151,6 +172,14 @@ async fn run_cargo(
         command.env("PROPTEST_CASES", LONG_CASES);
         command.env(FUZZ_SECONDS, LONG_FUZZ_SECONDS);
     }
+    command
+}
+
+async fn run_cargo(
+    command: Command,
+    cx: &Context<'_>,
+    stop: &CancellationToken,
+) -> Result<Outcome> {
     // With --json, stdout is for the document alone.
     let stdout = if cx.ui.wants_json() { std::io::stderr().into() } else { Stdio::inherit() };
     let status = process::visible(command, stdout, stop).await?;

@@ -242,6 +242,9 @@ mod tests {
             submitted_us: 1_000,
             started_us: Some(1_200),
             finished_us: Some(9_000),
+            times: protocol::Times::default(),
+            batch: None,
+            files_gone: false,
             stages: vec![
                 StageTime {
                     stage: Stage::Script,
