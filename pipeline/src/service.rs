@@ -68,12 +68,7 @@ impl Service {
         guard: &Guard,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        let api = Api {
-            queue: self.queue.clone(),
-            store: self.store,
-            parts: self.parts,
-            metrics: self.metrics,
-        };
+        let api = Api::new(self.queue.clone(), self.store, self.parts, self.metrics)?;
         let stopped = stop.clone();
         let server = axum::serve(listener, api::router(api, guard))
             .with_graceful_shutdown(async move { stopped.cancelled().await });

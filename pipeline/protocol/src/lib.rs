@@ -8,12 +8,14 @@
 //! Instants are microseconds since the Unix epoch (`…_us`), lengths of media are milliseconds
 //! (`…_ms`): both are integers, so a document read back is the document written.
 
+mod event;
 mod outcome;
 mod problem;
 mod spec;
 mod stage;
 mod status;
 
+pub use event::JobEvent;
 pub use outcome::{
     ClipUse, Downloads, ModelUse, NarrationInfo, Outcome, RejectedClip, SelectionInfo, SocialPost,
     SubtitleInfo, TimingSource, VideoInfo, Weights, Writer,

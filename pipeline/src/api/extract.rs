@@ -11,6 +11,11 @@ use super::problem::ApiProblem;
 #[from_request(via(axum::extract::Path), rejection(ApiProblem))]
 pub struct Path<T>(pub T);
 
+/// Parameters behind the `?`.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Query), rejection(ApiProblem))]
+pub struct Query<T>(pub T);
+
 /// A body that says it is JSON. What is in it, its reader finds out: so each wrong field can be named.
 pub struct JsonText(pub Bytes);
 

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use protocol::{Accepted, JobSpec, JobState, JobStatus};
+use protocol::{Accepted, JobSpec, JobState, JobStatus, Priority};
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
 
@@ -40,20 +40,28 @@ pub async fn submit(
     State(api): State<Api>,
     JsonText(body): JsonText,
 ) -> Result<Response, ApiProblem> {
-    let id = accept(&api, &body).await?;
+    let spec = checked(&api, &body, false).await?;
+    let id = take(&api, crate::job::Request::new(&spec)).await?;
     let status_url = format!("/api/v1/jobs/{id}");
     let headers = [(header::LOCATION, status_url.clone())];
     Ok((StatusCode::ACCEPTED, headers, Json(Accepted { id, status_url })).into_response())
 }
 
-/// Takes a job, in whatever envelope it came; gives its name.
-pub async fn accept(api: &Api, document: &[u8]) -> Result<String, ApiProblem> {
-    let spec = request::parse(document)?;
-    let missing = preflight::check(&api.parts, &spec).await;
-    if !missing.is_empty() {
-        return Err(Refusal::Fields(missing).into());
+/// A job, in whatever envelope it came, of which nothing is wrong. `is_low`: others go first.
+pub async fn checked(api: &Api, document: &[u8], is_low: bool) -> Result<JobSpec, ApiProblem> {
+    let mut spec = request::parse(document)?;
+    if is_low {
+        spec.priority = Priority::Low;
     }
-    let id = api.queue.submit(&spec).await?;
+    let missing = preflight::check(&api.parts, &spec).await;
+    if missing.is_empty() { Ok(spec) } else { Err(Refusal::Fields(missing).into()) }
+}
+
+/// Takes a job and gives its name.
+pub async fn take(api: &Api, request: crate::job::Request<'_>) -> Result<String, ApiProblem> {
+    let taken = api.queue.submit_all(&[request], None).await?;
+    // As many as were asked for.
+    let id = taken.into_iter().next().map(|job| job.id).unwrap_or_default();
     tracing::info!(job = id, "accepted");
     Ok(id)
 }

@@ -4,10 +4,12 @@
 
 mod dialect;
 mod document;
+mod events;
 mod extract;
 mod guard;
 mod jobs;
 mod problem;
+mod runpod;
 mod speech;
 mod trace;
 mod watch;
@@ -44,6 +46,28 @@ pub struct Api {
     pub parts: Arc<Parts>,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
+    /// What readers of RunPod's streams have seen.
+    cursors: runpod::Cursors,
+    /// Sends webhooks.
+    webhooks: reqwest::Client,
+}
+
+impl Api {
+    /// A front of these parts.
+    ///
+    /// # Errors
+    ///
+    /// The HTTP client for webhooks cannot be built.
+    pub fn new(
+        queue: Queue,
+        store: Arc<Store>,
+        parts: Arc<Parts>,
+        metrics: PrometheusHandle,
+    ) -> reqwest::Result<Self> {
+        let webhooks = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        let (cursors, webhooks) = (runpod::Cursors::default(), webhooks.build()?);
+        Ok(Self { queue, store, parts, metrics, cursors, webhooks })
+    }
 }
 
 /// Every route, with `guard` before it, and what is said of it.
@@ -80,10 +104,32 @@ fn routes(guard: &Guard) -> OpenApiRouter<Api> {
         .routes(routes!(jobs::status))
         .routes(routes!(jobs::result))
         .routes(routes!(jobs::file))
+        .routes(routes!(events::events))
+        .routes(routes!(events::socket))
         .routes(routes!(watch::metrics));
     let submit = OpenApiRouter::new().routes(routes!(jobs::submit)).routes(routes!(jobs::cancel));
     let speech = OpenApiRouter::new().routes(routes!(speech::speak));
     open.merge(guard.over(read, Role::Read, NATIVE))
         .merge(guard.over(submit, Role::Submit, NATIVE))
         .merge(guard.over(speech, Role::Submit, speech::OPENAI))
+        .merge(runpod(guard))
+        .nest("/v2/{endpoint}", runpod(guard))
+}
+
+/// RunPod's operations.
+fn runpod(guard: &Guard) -> OpenApiRouter<Api> {
+    let read = OpenApiRouter::new()
+        .routes(routes!(runpod::status))
+        .routes(routes!(runpod::stream))
+        .routes(routes!(runpod::health));
+    let submit = OpenApiRouter::new()
+        .routes(routes!(runpod::run))
+        .routes(routes!(runpod::runsync))
+        .routes(routes!(runpod::cancel))
+        .routes(routes!(runpod::retry));
+    let admin = OpenApiRouter::new().routes(routes!(runpod::purge_queue));
+    guard
+        .over(read, Role::Read, runpod::RUNPOD)
+        .merge(guard.over(submit, Role::Submit, runpod::RUNPOD))
+        .merge(guard.over(admin, Role::Admin, runpod::RUNPOD))
 }

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 
-use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use protocol::{FieldError, JobState, Problem};
@@ -89,6 +89,12 @@ impl ApiProblem {
     pub fn changed() -> Self {
         let status = StatusCode::PRECONDITION_FAILED;
         Self::new(status, "changed", "The file has changed", "it is not as the request says")
+    }
+
+    pub fn no_upgrade(detail: impl Into<String>) -> Self {
+        let status = StatusCode::UPGRADE_REQUIRED;
+        Self::new(status, "no-websocket", "Request is for no WebSocket", detail)
+            .with_header(header::UPGRADE, "websocket")
     }
 
     pub fn already_ended(state: JobState) -> Self {
@@ -193,6 +199,12 @@ impl From<SubmitError> for ApiProblem {
 
 impl From<PathRejection> for ApiProblem {
     fn from(rejection: PathRejection) -> Self {
+        Self::bad_request(rejection.body_text())
+    }
+}
+
+impl From<QueryRejection> for ApiProblem {
+    fn from(rejection: QueryRejection) -> Self {
         Self::bad_request(rejection.body_text())
     }
 }

@@ -21,6 +21,7 @@ pub fn begun() -> utoipa::openapi::OpenApi {
         components(schemas(protocol::Problem)),
         tags(
             (name = "jobs", description = "Videos, from the request to the file"),
+            (name = "runpod", description = "RunPod's operations, bare and below /v2/{endpoint}"),
             (name = "speech", description = "OpenAI's way to speak a text"),
             (name = "watch", description = "For those who watch the service"),
         )
@@ -38,6 +39,7 @@ pub fn finished(mut document: utoipa::openapi::OpenApi, has_tokens: bool) -> Val
     // It holds names, texts and numbers: it can always be written.
     let mut document = serde_json::to_value(document).unwrap_or_default();
     describe_problems(&mut document["paths"]);
+    name_endpoints(&mut document["paths"]);
     job::describe(&mut document["components"]["schemas"]);
     document
 }
@@ -49,6 +51,30 @@ fn describe_problems(paths: &mut Value) {
         if status.starts_with(['4', '5']) && response.get("content").is_none() {
             let schema = json!({"$ref": "#/components/schemas/Problem"});
             response["content"] = json!({MEDIA_TYPE: {"schema": schema}});
+        }
+    }
+}
+
+/// RunPod's operations stand below the name of an endpoint, too: which one, nobody looks at.
+fn name_endpoints(paths: &mut Value) {
+    for (path, item) in named(paths).filter(|(path, _)| path.starts_with("/v2/{endpoint}/")) {
+        for operation in members(item) {
+            let id = format!(
+                "v2_{}",
+                path.rsplit('/').find(|part| !part.starts_with('{')).unwrap_or(path)
+            );
+            operation["operationId"] = id.replace('-', "_").into();
+            let endpoint = json!({
+                "name": "endpoint",
+                "in": "path",
+                "required": true,
+                "description": "Any name",
+                "schema": {"type": "string"},
+            });
+            match operation["parameters"].as_array_mut() {
+                Some(parameters) => parameters.push(endpoint),
+                None => operation["parameters"] = json!([endpoint]),
+            }
         }
     }
 }

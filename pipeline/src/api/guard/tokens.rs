@@ -135,8 +135,12 @@ impl Token {
     }
 }
 
-/// The secret of an `Authorization` header, where its scheme is `Bearer`, in letters of any size.
+/// The secret of an `Authorization` header: behind `Bearer`, in letters of any size, or alone, as RunPod's
+/// clients send it.
 pub fn bearer(header: &[u8]) -> Option<&[u8]> {
+    if !header.is_empty() && !header.contains(&b' ') {
+        return Some(header);
+    }
     let (scheme, secret) = header.split_at_checked("Bearer ".len())?;
     (scheme.eq_ignore_ascii_case(b"Bearer ") && !secret.is_empty()).then_some(secret)
 }
@@ -230,7 +234,7 @@ mod tests {
             ("bearer abc", Some("abc")),
             ("BEARER abc", Some("abc")),
             ("Bearer ", None),
-            ("Bearer", None),
+            ("abc", Some("abc")),
             ("Basic abc", None),
             ("", None),
         ] {
