@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use pipeline::api::Guard;
 use pipeline::flags::{self, JobFlags};
 use pipeline::service::{self, Service};
 use pipeline::settings::{self, Settings};
@@ -137,6 +138,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(settings: Settings, exit_with_stdin: bool) -> anyhow::Result<ExitCode> {
+    // Before the port is open.
+    let guard = Guard::new(&settings)?;
     let stop = stop_signal(exit_with_stdin)?;
     let listener = tokio::net::TcpListener::bind(settings.listen)
         .await
@@ -144,7 +147,7 @@ async fn serve(settings: Settings, exit_with_stdin: bool) -> anyhow::Result<Exit
     let address = listener.local_addr()?;
     let service = Service::start(settings).await?;
     say(&serde_json::json!({ "listening": format!("http://{address}") }))?;
-    service.serve(listener, stop).await?;
+    service.serve(listener, &guard, stop).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,6 +5,7 @@
 //! (TOML) and `--set key=value`. Secrets are in none of them: a setting names the environment
 //! variable that holds the key.
 
+mod api;
 mod cache;
 #[cfg(test)]
 mod claims;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub use self::api::{Api, Role, Token};
 pub use self::cache::{Cache, Eviction};
 pub use self::http::{Http, HttpClient};
 pub use self::jobs::{Jobs, Local, Publish};
@@ -47,6 +49,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Where the service listens; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The HTTP API.
+    pub api: Api,
     /// The queue.
     pub jobs: Jobs,
     /// How much happens at once.
@@ -90,6 +94,7 @@ impl Default for Settings {
         Self {
             data_dir: PathBuf::from("reelbench-data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
+            api: Api::default(),
             jobs: Jobs::default(),
             limits: Limits::default(),
             http: Http::default(),

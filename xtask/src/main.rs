@@ -18,6 +18,7 @@ mod models;
 mod monitor;
 mod paths;
 mod process;
+mod python;
 mod record;
 mod services;
 mod setup;

@@ -53,6 +53,11 @@ impl Paths {
         self.home.join("models")
     }
 
+    /// Where programs of Python are, each in a folder of its own.
+    pub fn python(&self) -> PathBuf {
+        self.home.join("python")
+    }
+
     /// Verified downloads by digest.
     pub fn store(&self) -> PathBuf {
         self.home.join("store")

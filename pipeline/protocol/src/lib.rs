@@ -8,17 +8,21 @@
 //! Instants are microseconds since the Unix epoch (`…_us`), lengths of media are milliseconds
 //! (`…_ms`): both are integers, so a document read back is the document written.
 
+mod event;
 mod outcome;
 mod problem;
+mod queue;
 mod spec;
 mod stage;
 mod status;
 
+pub use event::JobEvent;
 pub use outcome::{
     ClipUse, Downloads, ModelUse, NarrationInfo, Outcome, RejectedClip, SelectionInfo, SocialPost,
     SubtitleInfo, TimingSource, VideoInfo, Weights, Writer,
 };
 pub use problem::{FieldError, Problem};
+pub use queue::{AcceptedBatch, BatchStatus, JobList, LaneStatus, QueueStatus};
 pub use spec::{
     Aspect, Background, BgmType, Class, ConcatMode, FitMode, JobSpec, Material, Platform, Priority,
     Size, SubtitleAnimation, SubtitlePosition, Terms, Transition, VideoSource,

@@ -4,6 +4,7 @@ use crate::{ConcatMode, Platform};
 
 /// What a job made. A part is absent where `stop_at` ended the job before it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Outcome {
     /// The narration text.
     pub script: Option<String>,
@@ -60,6 +61,7 @@ pub struct Outcome {
 
 /// What a video is published with, within the limits of the platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SocialPost {
     /// Where.
     pub platform: Platform,
@@ -75,6 +77,7 @@ pub struct SocialPost {
 
 /// Who wrote a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Writer {
     /// The language model.
@@ -85,6 +88,7 @@ pub enum Writer {
 
 /// The video file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VideoInfo {
     /// File name in the job folder.
     pub file: String,
@@ -106,6 +110,7 @@ pub struct VideoInfo {
 
 /// The speech.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NarrationInfo {
     /// File name in the job folder.
     pub file: String,
@@ -117,6 +122,7 @@ pub struct NarrationInfo {
 
 /// The subtitles.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SubtitleInfo {
     /// File name of the SRT in the job folder.
     pub srt: String,
@@ -141,6 +147,7 @@ pub struct SubtitleInfo {
 
 /// How words got their times, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum TimingSource {
     /// The speech engine reported each word.
@@ -153,6 +160,7 @@ pub enum TimingSource {
 
 /// One clip on screen, with where it came from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ClipUse {
     /// The site's name of the clip, `pexels:1234`.
     pub id: String,
@@ -174,6 +182,7 @@ pub struct ClipUse {
 
 /// How the clips of a video were chosen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SelectionInfo {
     /// The order that they are in, which need not be the one that was asked for.
     pub mode: ConcatMode,
@@ -186,6 +195,7 @@ pub struct SelectionInfo {
 
 /// A clip that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RejectedClip {
     /// Where it was to be had.
     pub url: String,
@@ -195,6 +205,7 @@ pub struct RejectedClip {
 
 /// What was downloaded to get the clips of a job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Downloads {
     /// Clips that came by the network, whole.
@@ -212,6 +223,7 @@ pub struct Downloads {
 
 /// Model weights that had a part in a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelUse {
     /// Such as `minilm`.
     pub name: String,
@@ -223,6 +235,7 @@ pub struct ModelUse {
 
 /// Where weights come from. Fixture weights show cost and parity, never quality.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Weights {
     /// Trained.

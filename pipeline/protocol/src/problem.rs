@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 /// A refused request, as `application/problem+json`
 /// (RFC 9457, <https://www.rfc-editor.org/rfc/rfc9457>).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// A stable word to branch on; relative to our documentation.
     #[serde(rename = "type")]
@@ -20,6 +21,7 @@ pub struct Problem {
 
 /// One wrong field of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldError {
     /// Its name.
     pub field: String,

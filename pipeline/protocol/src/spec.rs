@@ -22,6 +22,7 @@ use crate::Stage;
 /// marked "Extended", of MoneyPrinterTurbo-Extended); what is ours alone is marked. An unknown field is
 /// refused. Ranges are checked by the pipeline before any work.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(default))]
 #[serde(default, deny_unknown_fields)]
 pub struct JobSpec {
     /// What the video is about. Needed unless `video_script` is given.
@@ -37,6 +38,7 @@ pub struct JobSpec {
     /// Shape of the picture.
     pub video_aspect: Aspect,
     /// Ours: exact size of the picture, in place of `video_aspect`'s.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub video_size: Option<Size>,
     /// What is done with a clip of another shape.
     pub video_fit_mode: FitMode,
@@ -195,6 +197,7 @@ impl JobSpec {
 
 /// The box behind subtitles, as MoneyPrinterTurbo writes it: a flag or a colour.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum Background {
     /// `false`: none. `true`: black.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// One step of a job. The order of the variants is the order of [`Stage::ALL`] and of reports; what
 /// may run beside what is said by [`Stage::needs`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// The narration text, from a language model or from the request.

@@ -4,6 +4,7 @@ use crate::{Outcome, Priority, Stage};
 
 /// Answer to a submitted job: 202, with the same address in `Location`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Accepted {
     /// Name of the job, a UUID of version 7.
     pub id: String,
@@ -13,6 +14,7 @@ pub struct Accepted {
 
 /// Where a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum JobState {
     /// Waits for a worker.
@@ -68,6 +70,7 @@ impl JobState {
 
 /// Everything that is known of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobStatus {
     /// Name of the job.
     pub id: String,
@@ -106,6 +109,7 @@ pub struct JobStatus {
 
 /// Where the time of a job went, in microseconds. At its end they add up to the time from submit to end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Times {
     /// It waited: for a worker, or for its next attempt.
@@ -127,6 +131,7 @@ impl Times {
 
 /// When a stage ran. Stages that do not need each other overlap.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StageTime {
     /// Which one.
     pub stage: Stage,
@@ -140,6 +145,7 @@ pub struct StageTime {
 
 /// Why a job failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobError {
     /// A stable word to branch on, such as `llm_unavailable`.
     pub code: String,

@@ -1,35 +1,42 @@
-//! The HTTP API, version 1.
-//!
-//! | route | answer |
-//! |---|---|
-//! | `POST /api/v1/jobs` | 202 and `Location`; 400, 413 or 422 with a problem document; 429 when the queue is full |
-//! | `GET /api/v1/jobs/{id}` | [`protocol::JobStatus`] |
-//! | `DELETE /api/v1/jobs/{id}` | 202: it ends; 409: it had ended |
-//! | `GET /api/v1/jobs/{id}/result` | the video, with Range; 409 while there is none |
-//! | `GET /api/v1/jobs/{id}/files/{name}` | another artefact |
-//! | `GET /healthz`, `/readyz`, `/metrics` | for those who watch |
+//! The HTTP API, version 1. `/openapi.json` has every route with every answer, `/docs` shows it.
 //!
 //! Problems are `application/problem+json` (RFC 9457).
 
+mod batches;
+mod dialect;
+mod document;
+mod events;
+mod extract;
+mod guard;
 mod jobs;
 mod problem;
+mod queue;
+mod runpod;
+mod speech;
+mod trace;
 mod watch;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
-use metrics_exporter_prometheus::PrometheusHandle;
+use axum::response::IntoResponse as _;
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::trace::TraceLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
 
+pub use self::guard::{Guard, GuardError};
 use crate::job::{Queue, Store};
+use crate::observe::Observer;
 use crate::parts::Parts;
+use crate::settings::Role;
+use dialect::NATIVE;
 use problem::ApiProblem;
-
-/// Largest request: the longest script in four-byte characters, escaped, fits.
-const MAX_REQUEST_BYTES: usize = 1 << 20;
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -40,26 +47,109 @@ pub struct Api {
     pub store: Arc<Store>,
     /// What jobs are done with: a request may name what is not here.
     pub parts: Arc<Parts>,
-    /// Renders the metrics.
-    pub metrics: PrometheusHandle,
+    /// What was counted and timed.
+    pub observer: Observer,
+    started: Instant,
+    /// What readers of RunPod's streams have seen.
+    cursors: runpod::Cursors,
+    /// Sends webhooks.
+    webhooks: reqwest::Client,
 }
 
-/// The routes of the table above.
-pub fn router(api: Api) -> Router {
-    let job = Router::new()
-        .route("/", get(jobs::status).delete(jobs::cancel))
-        .route("/result", get(jobs::result))
-        .route("/files/{name}", get(jobs::file));
-    Router::new()
-        .route("/api/v1/jobs", post(jobs::submit))
-        .nest("/api/v1/jobs/{id}", job)
-        .route("/healthz", get(watch::healthz))
-        .route("/readyz", get(watch::readyz))
-        .route("/metrics", get(watch::metrics))
-        .fallback(async || ApiProblem::not_found("no such route; see the README for the API"))
+impl Api {
+    /// A front of these parts.
+    ///
+    /// # Errors
+    ///
+    /// The HTTP client for webhooks cannot be built.
+    pub fn new(
+        queue: Queue,
+        store: Arc<Store>,
+        parts: Arc<Parts>,
+        observer: Observer,
+    ) -> reqwest::Result<Self> {
+        let webhooks = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        let (cursors, webhooks) = (runpod::Cursors::default(), webhooks.build()?);
+        let started = Instant::now();
+        Ok(Self { queue, store, parts, observer, started, cursors, webhooks })
+    }
+}
+
+/// Every route, with `guard` before it, and what is said of it.
+pub fn router(api: Api, guard: &Guard) -> Router {
+    let max_body_bytes = api.parts.settings.api.max_body_bytes;
+    let (routes, document) = routes(guard).split_for_parts();
+    let document = document::finished(document, guard.asks_for_tokens());
+    routes
+        .merge(SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", document))
+        .fallback(async || ApiProblem::not_found("no such route; /docs has them all"))
         .method_not_allowed_fallback(async || ApiProblem::method_not_allowed())
-        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
-        .layer(CatchPanicLayer::new())
-        .layer(TraceLayer::new_for_http())
+        .layer(DefaultBodyLimit::max(max_body_bytes))
+        .layer(
+            // From the outside in.
+            ServiceBuilder::new()
+                .layer(SetSensitiveRequestHeadersLayer::new([axum::http::header::AUTHORIZATION]))
+                .map_request(trace::without_odd_id)
+                .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+                .layer(trace::layer())
+                .layer(PropagateRequestIdLayer::x_request_id())
+                .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| {
+                    ApiProblem::panicked(&*panic).into_response()
+                })),
+        )
         .with_state(api)
+}
+
+/// Each route once: it is served and documented by the same line.
+fn routes(guard: &Guard) -> OpenApiRouter<Api> {
+    let open = OpenApiRouter::with_openapi(document::begun())
+        .routes(routes!(watch::healthz))
+        .routes(routes!(watch::readyz));
+    let read = OpenApiRouter::new()
+        .routes(routes!(queue::list))
+        .routes(routes!(jobs::status))
+        .routes(routes!(batches::status))
+        .routes(routes!(jobs::result))
+        .routes(routes!(jobs::file))
+        .routes(routes!(events::events))
+        .routes(routes!(events::socket))
+        .routes(routes!(queue::status))
+        .routes(routes!(watch::metrics))
+        .routes(routes!(watch::metrics_json));
+    // What has one path is registered together.
+    let submit = OpenApiRouter::new()
+        .routes(routes!(jobs::submit))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(queue::retry))
+        .routes(routes!(batches::submit))
+        .routes(routes!(batches::cancel));
+    let admin = OpenApiRouter::new()
+        .routes(routes!(queue::hold))
+        .routes(routes!(queue::resume))
+        .routes(routes!(queue::purge));
+    let speech = OpenApiRouter::new().routes(routes!(speech::speak));
+    open.merge(guard.over(read, Role::Read, NATIVE))
+        .merge(guard.over(submit, Role::Submit, NATIVE))
+        .merge(guard.over(admin, Role::Admin, NATIVE))
+        .merge(guard.over(speech, Role::Submit, speech::OPENAI))
+        .merge(runpod(guard))
+        .nest("/v2/{endpoint}", runpod(guard))
+}
+
+/// RunPod's operations.
+fn runpod(guard: &Guard) -> OpenApiRouter<Api> {
+    let read = OpenApiRouter::new()
+        .routes(routes!(runpod::status))
+        .routes(routes!(runpod::stream))
+        .routes(routes!(runpod::health));
+    let submit = OpenApiRouter::new()
+        .routes(routes!(runpod::run))
+        .routes(routes!(runpod::runsync))
+        .routes(routes!(runpod::cancel))
+        .routes(routes!(runpod::retry));
+    let admin = OpenApiRouter::new().routes(routes!(runpod::purge_queue));
+    guard
+        .over(read, Role::Read, runpod::RUNPOD)
+        .merge(guard.over(submit, Role::Submit, runpod::RUNPOD))
+        .merge(guard.over(admin, Role::Admin, runpod::RUNPOD))
 }

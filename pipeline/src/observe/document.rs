@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::JobState;
+use protocol::{JobState, QueueStatus};
 use serde_json::{Map, Value, json};
 
 use super::figures::{Figures, Labels, Summary};
@@ -14,10 +14,8 @@ pub struct Observed {
     pub uptime: Duration,
     /// How many jobs are in each state, over all machines and restarts.
     pub states: Vec<(JobState, u64)>,
-    /// How many wait and run in each lane.
-    pub open: Vec<(String, JobState, u64)>,
-    /// Whether the queue is held.
-    pub is_held: bool,
+    /// How many wait and run in each class, and whether any is begun.
+    pub queue: QueueStatus,
 }
 
 /// Totals that add up, and for each feature, cache, limiter and lane what this process has seen.
@@ -25,18 +23,14 @@ pub fn document(observed: &Observed, figures: &Figures) -> Value {
     let total: u64 = observed.states.iter().map(|(_, n)| n).sum();
     let mut totals = Map::from_iter([("submitted".to_owned(), json!(total))]);
     totals.extend(observed.states.iter().map(|(state, n)| (state.as_str().to_owned(), json!(n))));
-    let mut lanes = Map::new();
-    for (lane, state, n) in &observed.open {
-        lanes.entry(lane).or_insert_with(|| json!({ "queued": 0, "running": 0 }))[state.as_str()] =
-            json!(n);
-    }
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_s": observed.uptime.as_secs_f64(),
         "totals": totals,
         "queue": {
-            "held": observed.is_held,
-            "lanes": lanes,
+            "held": observed.queue.held,
+            "closed": observed.queue.closed,
+            "classes": observed.queue.lanes,
             "wait": by_label(figures.times("reelbench_queue_wait_seconds"), "lane"),
             "retries": sum(&figures.counters("reelbench_job_retries_total")),
         },
@@ -112,6 +106,8 @@ fn sum(series: &[(Labels, u64)]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use protocol::LaneStatus;
+
     use super::*;
 
     #[test]
@@ -136,11 +132,15 @@ mod tests {
         let observed = Observed {
             uptime: Duration::from_millis(1500),
             states: states.to_vec(),
-            open: vec![
-                ("light".to_owned(), JobState::Queued, 1),
-                ("video".to_owned(), JobState::Running, 1),
-            ],
-            is_held: false,
+            queue: QueueStatus {
+                held: false,
+                closed: None,
+                lanes: [
+                    ("light".to_owned(), LaneStatus { queued: 1, running: 0 }),
+                    ("video".to_owned(), LaneStatus { queued: 0, running: 1 }),
+                ]
+                .into(),
+            },
         };
         let told = document(&observed, &figures);
         insta::assert_json_snapshot!(told, { ".version" => "[version]" });

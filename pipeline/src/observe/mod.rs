@@ -16,6 +16,12 @@ pub use self::figures::Figures;
 /// Upper bounds of the histograms of times, in seconds.
 const BUCKETS: [f64; 12] = [0.01, 0.03, 0.1, 0.3, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 180.0, 600.0];
 
+/// How long kept answers and new ones take: the first are there within microseconds.
+const CACHE_SECONDS: &str = "reelbench_cache_seconds";
+/// Upper bounds of its histogram.
+const CACHE_BUCKETS: [f64; 12] =
+    [0.000_01, 0.000_1, 0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 5.0, 20.0, 60.0, 180.0];
+
 /// Both ways.
 #[derive(Clone)]
 pub struct Observer {
@@ -34,6 +40,7 @@ impl Observer {
     pub fn install() -> anyhow::Result<Self> {
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)?
+            .set_buckets_for_metric(Matcher::Full(CACHE_SECONDS.to_owned()), &CACHE_BUCKETS)?
             .build_recorder();
         let (prometheus, figures) = (recorder.handle(), Figures::default());
         let both =

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{Settings, cache, limits, render};
+use super::{Settings, api, cache, limits, render};
 
 /// No machine does more at once.
 const MAX_COUNT: usize = 1024;
@@ -230,6 +230,7 @@ fn validate(settings: &Settings) -> Result<(), SettingsError> {
         return Err(SettingsError::OutOfRange { key: "llm.temperature", value, expected });
     }
     limits::validate(&settings.limits)?;
+    api::validate(&settings.api)?;
     render::validate(&settings.render)
 }
 

@@ -4,6 +4,7 @@
 //! `cargo xtask test` builds the programs and makes media and models before it runs these.
 
 mod api;
+mod bodies;
 mod chaos;
 mod command;
 mod faults;
@@ -15,7 +16,10 @@ mod music;
 mod publish;
 mod restart;
 mod reuse;
+mod schemathesis;
 mod settings;
+mod speech;
+mod tokens;
 mod words;
 
 use std::path::PathBuf;

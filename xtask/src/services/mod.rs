@@ -10,8 +10,8 @@ pub use self::build::{Binaries, Profile, build, compile};
 #[cfg(test)]
 pub use self::fixtures::Addresses;
 pub use self::fixtures::{Expect, Fixtures, Scenario};
-#[cfg(test)]
-pub use self::pipeline::S3_SECRET_KEY;
 pub use self::pipeline::{PROVIDER_KEY, Pipeline, PipelineArgs};
+#[cfg(test)]
+pub use self::pipeline::{S3_SECRET_KEY, TOKENS};
 pub use self::postgres::Postgres;
 pub use self::server::Server;

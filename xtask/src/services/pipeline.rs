@@ -20,6 +20,12 @@ pub const S3_SECRET_KEY: &str = "fixture-secret";
 
 /// Holds the address of its database.
 const DATABASE_ENV: &str = "REELBENCH_JOBS_DATABASE";
+/// Environment variables and what they hold, for the tests that set `api.tokens`.
+pub const TOKENS: [(&str, &str); 3] = [
+    ("FIXTURE_ADMIN_TOKEN", "fixture-token-of-an-admin"),
+    ("FIXTURE_SUBMIT_TOKEN", "fixture-token-of-a-submitter"),
+    ("FIXTURE_READ_TOKEN", "fixture-token-of-a-reader"),
+];
 
 /// The program.
 #[derive(Clone, Debug)]
@@ -82,6 +88,7 @@ impl Pipeline {
         for name in ["NO_PROXY", "no_proxy"] {
             command.env(name, "127.0.0.1,localhost");
         }
+        command.envs(TOKENS);
         command.env("AWS_ACCESS_KEY_ID", S3_ACCESS_KEY);
         command.env("AWS_SECRET_ACCESS_KEY", S3_SECRET_KEY);
         if let Some(address) = args.database {

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where clips come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum VideoSource {
     /// Pexels' video search.
@@ -34,6 +35,7 @@ impl VideoSource {
 
 /// Which limit a call of a provider counts against, and with which model a picture is generated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// Texts, searches, small pictures and corrections of faces: many at once.
@@ -60,6 +62,7 @@ impl Class {
 
 /// In which order clips are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ConcatMode {
     /// In an order that the seed chooses.
@@ -72,6 +75,7 @@ pub enum ConcatMode {
 
 /// What is done with a clip of another shape than the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum FitMode {
     /// It fills the picture; what is beyond its sides is cut off.
@@ -82,6 +86,7 @@ pub enum FitMode {
 
 /// What happens at the border of two clips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Transition {
     /// One of the others at each border, chosen by the seed; never a cross-fade.
     #[serde(alias = "shuffle")]
@@ -111,6 +116,7 @@ pub enum Transition {
 
 /// Which background music.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum BgmType {
     /// A track of the music folder, chosen by the seed. None where the folder is empty.
@@ -124,6 +130,7 @@ pub enum BgmType {
 
 /// Where subtitles stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SubtitlePosition {
     /// At 5 % from above.
@@ -140,6 +147,7 @@ pub enum SubtitlePosition {
 
 /// How subtitles appear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SubtitleAnimation {
     /// They are there.
@@ -151,6 +159,7 @@ pub enum SubtitleAnimation {
 
 /// A platform with rules of its own for titles, captions and hashtags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Platform {
     /// TikTok.
@@ -165,6 +174,7 @@ pub enum Platform {
 
 /// Order among waiting jobs; within one priority, first in is first out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Priority {
     /// After everything else.

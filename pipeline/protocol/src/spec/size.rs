@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Shape of the picture, with MoneyPrinterTurbo's sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Aspect {
     /// 1080x1920.
     #[serde(rename = "9:16")]

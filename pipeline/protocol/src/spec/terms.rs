@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// Search terms as one string separated by commas (also `，`), or as a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum Terms {
     /// `"sea, night sky"`.

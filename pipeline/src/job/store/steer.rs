@@ -3,6 +3,7 @@
 use protocol::JobState;
 use sqlx::Row;
 
+use super::view::can_be_name;
 use super::{Store, StoreError, instant};
 
 /// Answer to a request to cancel.
@@ -36,6 +37,9 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn cancel(&self, id: &str) -> Result<CancelAnswer, StoreError> {
+        if !can_be_name(id) {
+            return Ok(CancelAnswer::Unknown);
+        }
         let row = sqlx::query(
             "UPDATE jobs SET cancel_requested = 1,
                     waited_us = waited_us
@@ -83,6 +87,9 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn retry(&self, id: &str) -> Result<RetryAnswer, StoreError> {
+        if !can_be_name(id) {
+            return Ok(RetryAnswer::Unknown);
+        }
         let done = sqlx::query(
             "UPDATE jobs SET state = 'queued', max_attempts = attempt + max_attempts, error = NULL,
                     not_before_us = 0, queued_us = $1, finished_us = NULL, expires_us = NULL,

@@ -23,6 +23,10 @@ use crate::{interrupt, process};
 
 /// How many cases a property is tried with under `--long`; proptest's own number is 256.
 const LONG_CASES: &str = "4096";
+/// How long the API is fuzzed, in seconds; without it, two minutes.
+pub const FUZZ_SECONDS: &str = "REELBENCH_FUZZ_SECONDS";
+/// The same under `--long`.
+const LONG_FUZZ_SECONDS: &str = "1200";
 
 /// Check everything: format, lints, tests, licences.
 ///
@@ -43,7 +47,7 @@ Exit codes: 0 all steps passed, 1 one failed, 2 something is missing, 130 interr
 pub struct Args {
     /// Only tests whose name contains this, and no other checks
     filter: Option<String>,
-    /// Try properties with more cases
+    /// Try properties with more cases, and fuzz the API for 20 minutes in place of 2
     #[arg(long)]
     long: bool,
     /// Leave out end-to-end tests (those with `e2e` in their name)
@@ -166,6 +170,7 @@ fn command(arguments: &[String], long: bool, cx: &Context<'_>) -> Command {
     prepare::tell(&mut command, cx);
     if long {
         command.env("PROPTEST_CASES", LONG_CASES);
+        command.env(FUZZ_SECONDS, LONG_FUZZ_SECONDS);
     }
     command
 }
