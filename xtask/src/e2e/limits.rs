@@ -32,3 +32,30 @@ async fn e2e_calls_are_as_many_at_once_as_their_class_has_places() {
     assert!((3..=8).contains(&most), "{most} at once, of 8 places");
     assert_eq!(left, "0", "nobody is at work any more");
 }
+
+/// The most requests that were at Replicate at once, of a job with six pictures of that class: each is
+/// created, looked at and fetched one after the other.
+async fn most_predictions(generation: &str) -> u64 {
+    let slow = "[replicate]\nlatency_ms = 100\n";
+    let world =
+        World::start(slow, &["limits.heavy=1", "limits.light=6", "replicate.poll_s=0.1"]).await;
+    let terms = json!(["coffee", "rain", "sea", "forest", "city", "night"]);
+    let job = short(&json!({
+        "video_source": "replicate",
+        "generation": generation,
+        "video_terms": terms,
+        "stop_at": "materials",
+    }));
+    let status = world.run(job).await;
+    assert_eq!(status.state, JobState::Succeeded, "{:?}: {}", status.error, world.log());
+    let most = world.asked("replicate").await.most_at_once;
+    world.stop().await;
+    most
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e2e_pictures_have_the_places_of_their_class() {
+    assert_eq!(most_predictions("heavy").await, 1);
+    let light = most_predictions("light").await;
+    assert!((2..=6).contains(&light), "{light} at once, of 6 places");
+}
