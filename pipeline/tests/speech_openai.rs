@@ -211,13 +211,25 @@ async fn pieces_of_all_jobs_take_turns() {
 /// A turn that nobody uses any more is another's.
 #[tokio::test]
 async fn a_narration_that_is_given_up_gives_its_turn_back() {
-    let (server, settings) = Server::start([status(503, ""), ok(&[9])]).await;
+    let never = futures::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+    let never = Response::new(Body::from_stream(never));
+    let (server, settings) = Server::start([never, ok(&[9])]).await;
     let first = request("a", 1.0);
     let given_up = spoken(&settings, &first);
-    // It pauses before it asks again.
     assert!(tokio::time::timeout(Duration::from_millis(120), given_up).await.is_err());
     let (_, wav) = spoken(&settings, &request("b", 1.0)).await.expect("spoken");
     assert_eq!((wav, server.asked().len()), (sound(&[9]), 2));
+}
+
+/// The first one pauses before it asks again; there is one turn, and the second one has it meanwhile.
+#[tokio::test]
+async fn who_pauses_holds_no_turn() {
+    let (server, settings) = Server::start([status(503, ""), ok(&[2]), ok(&[1])]).await;
+    let [first, second] = ["first", "second"].map(|text| request(text, 1.0));
+    let (one, two) = tokio::join!(spoken(&settings, &first), spoken(&settings, &second));
+    assert_eq!((one.expect("spoken").1, two.expect("spoken").1), (sound(&[1]), sound(&[2])));
+    let order: Vec<Value> = server.asked().iter().map(|body| body["input"].clone()).collect();
+    assert_eq!(order, ["first", "second", "first"]);
 }
 
 #[tokio::test]

@@ -119,17 +119,16 @@ impl Call<'_> {
     ///
     /// [`ProviderError`], of the last attempt.
     pub(crate) async fn bytes(&self) -> Result<Vec<u8>, ProviderError> {
-        let answer = self.answer(|_| true).await;
-        answer.map(|answer| answer.body).map_err(|failure| failure.error)
+        self.bytes_in(None).await
     }
 
-    /// As [`Self::bytes`], where the place of the first attempt was waited for before.
+    /// As [`Self::bytes`], in the place `first` where the first attempt has one already.
     ///
     /// # Errors
     ///
     /// [`ProviderError`], of the last attempt.
-    pub(crate) async fn bytes_in(&self, first: Slot) -> Result<Vec<u8>, ProviderError> {
-        let answer = self.attempts(Some(first), |_| true).await;
+    pub(crate) async fn bytes_in(&self, first: Option<Slot>) -> Result<Vec<u8>, ProviderError> {
+        let answer = self.attempts(first, |_| true).await;
         answer.map(|answer| answer.body).map_err(|failure| failure.error)
     }
 

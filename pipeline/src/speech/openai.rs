@@ -130,7 +130,7 @@ async fn speak_piece(
         patience: timeout,
         slots: Some(turns.slots()),
     };
-    let bytes = call.bytes_in(first).await.map_err(speech_error)?;
+    let bytes = call.bytes_in(Some(first)).await.map_err(speech_error)?;
     Wav::read(&bytes)
         .map_err(|error| SpeechError::BadAudio { from: url.to_owned(), reason: error.to_string() })
 }

@@ -10,6 +10,7 @@ mod command;
 mod faults;
 mod image;
 mod likeness;
+mod limits;
 mod load;
 mod materials;
 mod music;
