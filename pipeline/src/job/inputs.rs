@@ -59,6 +59,7 @@ const TERMS: &[&str] = &[
 const NARRATION: &[&str] = &["voice_name", "voice_rate", "video_language", "custom_audio_file"];
 const MATERIALS: &[&str] = &[
     "video_source",
+    "generation",
     "video_materials",
     "video_aspect",
     "video_size",

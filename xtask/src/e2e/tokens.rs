@@ -6,7 +6,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, Response};
 use serde_json::json;
 
-use super::{PATIENCE, World, short, start_pipeline};
+use super::{PATIENCE, World, short};
 use crate::services::TOKENS;
 
 const ADMIN: &str = TOKENS[0].1;
@@ -109,15 +109,14 @@ async fn e2e_without_tokens_only_this_machine_is_served() {
         set: &world.set,
         data_dir: &world.data_dir(),
         providers: &world.providers,
+        database: None,
     };
     let log = world.folder.path().join("refused.log");
     let error = started.serve(&world.paths, &args, &log).await.expect_err("open to others");
     let error = format!("{error:#}");
     assert!(error.contains("others can reach, and there are no tokens"), "{error}");
     world.set.push(ALL.to_owned());
-    let (pipeline, base) =
-        start_pipeline(&world.paths, &world.folder, &world.providers, &world.set).await;
-    let mut base = base;
+    let (pipeline, mut base) = world.worker("pipeline").await;
     base.set_host(Some("127.0.0.1")).expect("a host");
     let answer = client.get(base.join("/api/v1/jobs/x").expect("a path")).send().await;
     assert_eq!(answer.expect("an answer").status().as_u16(), 401);
