@@ -37,6 +37,7 @@ const FLAGS: &[(&str, Takes, &str)] = &[
     ("match_materials_to_script", Takes::Flag, "Clips in the order of the script"),
     ("video_count", Takes::Number, "Videos of the same narration (1 to 10)"),
     ("video_source", Takes::Text, "pexels, pixabay, coverr, local, comfyui or replicate"),
+    ("generation", Takes::Text, "light, heavy or comic: what comfyui and replicate make"),
     (
         "video_materials",
         Takes::Files,

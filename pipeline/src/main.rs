@@ -10,7 +10,7 @@ use pipeline::api::Guard;
 use pipeline::flags::{self, JobFlags};
 use pipeline::service::{self, Service};
 use pipeline::settings::{self, Settings};
-use pipeline::{health, job};
+use pipeline::{health, job, providers};
 use protocol::JobState;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -63,12 +63,24 @@ enum Command {
     ///
     /// Exit codes: 0 it is, 1 it is not.
     Healthcheck,
+    /// The answers that are kept.
+    Cache {
+        #[command(subcommand)]
+        command: CacheCommand,
+    },
     /// Makes one video and prints its outcome as JSON, with the folder where its files are.
     ///
     /// Example: pipeline make --video-subject "The sea at night" --video-language en
     ///
     /// Example: echo '{"video_subject": "The sea at night"}' | pipeline make
     Make(Box<MakeArgs>),
+}
+
+#[derive(Debug, Subcommand)]
+enum CacheCommand {
+    /// Prints the answers of language models and stock sites that are in the files of `data_dir`, a line
+    /// of JSON each: for the setting `cache.warm_up` of another service.
+    Export,
 }
 
 #[derive(Debug, Args)]
@@ -119,6 +131,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         match cli.command {
             Command::Serve { exit_with_stdin } => serve(settings, exit_with_stdin).await,
             Command::Healthcheck => healthcheck(&settings).await,
+            Command::Cache { command: CacheCommand::Export } => export(&settings),
             Command::Make(args) => make(settings, &args).await,
         }
     })
@@ -146,6 +159,11 @@ async fn healthcheck(settings: &Settings) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+fn export(settings: &Settings) -> anyhow::Result<ExitCode> {
+    providers::export(&settings.data_dir, &mut std::io::stdout().lock())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn make(mut settings: Settings, args: &MakeArgs) -> anyhow::Result<ExitCode> {

@@ -7,21 +7,26 @@ use fetch::{Fetcher, Policy};
 use protocol::{ModelUse, Weights};
 
 use crate::captions::fonts::Fonts;
+use crate::limits::{Admission, Limits};
 use crate::media;
 use crate::ml::{Batching, CacheSettings, ModelSettings, Models};
-use crate::providers::Key;
 use crate::providers::generated::comfyui::Comfyui;
 use crate::providers::generated::replicate::Replicate;
 use crate::providers::llm::Llm;
 use crate::providers::objects::Publisher;
 use crate::providers::stock::Stock;
-use crate::settings::{self, Settings, seconds};
+use crate::providers::{Client, Common, Key};
+use crate::settings::{self, HttpClient, Settings, seconds};
 use crate::speech::{LocalEngine, OpenAiSpeech, SpeechSettings, Turns, helper_beside_this_program};
 
 /// The parts.
 pub struct Parts {
     /// What the operator decided.
     pub settings: Settings,
+    /// How much happens at once.
+    pub limits: Limits,
+    /// Whether the machine has room for another job.
+    pub admission: Admission,
     /// The language model.
     pub llm: Llm,
     /// The stock sites.
@@ -59,18 +64,21 @@ impl Parts {
         let (fonts, encoder) = tokio::join!(fonts, media::choose(&settings.render.encoders));
         let encoder = encoder?;
         tracing::info!(%encoder, models = ?models.uses(), "parts are ready");
+        let common = Common::new(&settings)?;
         Ok(Self {
-            llm: Llm::new(&settings.llm, &settings.data_dir)?,
-            stock: Stock::new(&settings.stock, &settings.data_dir.join("cache/search"))?,
-            comfyui: Comfyui::new(&settings.comfyui)?,
-            replicate: Replicate::new(&settings.replicate)?,
+            llm: Llm::new(&settings.llm, &settings.data_dir, &common)?,
+            stock: Stock::new(&settings.stock, &settings.data_dir.join("cache/search"), &common)?,
+            comfyui: Comfyui::new(&settings.comfyui, &common)?,
+            replicate: Replicate::new(&settings.replicate, &common)?,
             fetcher: fetcher(&settings)?,
             probes: media::Probes::default(),
             models,
             fonts: fonts?,
             encoder: media::Choice::new(encoder),
-            speech: speech(&settings.speech)?,
+            speech: speech(&settings.speech, settings.http.client)?,
             publisher: Publisher::new(&settings.publish)?,
+            admission: Admission::start(&settings.limits, &settings.data_dir),
+            limits: common.limits,
             settings,
         })
     }
@@ -128,7 +136,7 @@ fn fetcher(settings: &Settings) -> anyhow::Result<Fetcher> {
     Ok(Fetcher::new(policy.client()?, store, policy))
 }
 
-fn speech(settings: &settings::Speech) -> anyhow::Result<SpeechSettings> {
+fn speech(settings: &settings::Speech, http: HttpClient) -> anyhow::Result<SpeechSettings> {
     let key = Key::from_env(&settings.api_key_env)?;
     Ok(SpeechSettings {
         espeak: Arc::new(LocalEngine::new(
@@ -140,7 +148,7 @@ fn speech(settings: &settings::Speech) -> anyhow::Result<SpeechSettings> {
             base_url: settings.base_url.clone(),
             api_key: key.secret().cloned(),
             model: settings.model.clone(),
-            client: reqwest::Client::builder().build()?,
+            client: Client::new(http, None)?,
         }),
         timeout: seconds(settings.timeout_s),
         turns: Turns::new(settings.concurrency),
@@ -189,7 +197,7 @@ mod tests {
                     timeout_s: 1.5,
                     ..settings::Speech::default()
                 };
-                let built = speech(&settings).expect("a client");
+                let built = speech(&settings, HttpClient::Shared).expect("a client");
                 let program = helper_beside_this_program();
                 let expected = LocalEngine::new(program, dispatch, instances);
                 assert_eq!(format!("{:?}", built.espeak), format!("{expected:?}"));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
 use protocol::{JobSpec, JobStatus};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{self, Api, Guard};
 use crate::job::graph::Graph;
 use crate::job::request::{self, Refusal};
-use crate::job::{Lanes, Place, Queue, Store};
+use crate::job::{JobFolder, Lanes, Place, Queue, Store};
+use crate::observe::Observer;
 use crate::parts::Parts;
 use crate::settings::{self, Settings};
 use crate::stages::preflight;
@@ -21,16 +22,12 @@ use crate::stages::preflight;
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 /// How often the metrics are tidied.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
-/// Upper bounds of the histogram of stage times, in seconds.
-const STAGE_BUCKETS: [f64; 12] =
-    [0.01, 0.03, 0.1, 0.3, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 180.0, 600.0];
-
 /// A running service.
 pub struct Service {
     queue: Queue,
     store: Arc<Store>,
     parts: Arc<Parts>,
-    metrics: PrometheusHandle,
+    observer: Observer,
 }
 
 impl Service {
@@ -41,20 +38,19 @@ impl Service {
     /// The folder is in use, the database cannot be opened, no encoder works, a setting names what is
     /// not there.
     pub async fn start(settings: Settings) -> anyhow::Result<Self> {
-        let metrics = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &STAGE_BUCKETS)?
-            .install_recorder()
-            .context("cannot start the metrics")?;
-        tokio::spawn(keep_metrics_small(metrics.clone()));
+        let observer = Observer::install()?;
+        tokio::spawn(keep_metrics_small(observer.prometheus.clone()));
         let place = place(&settings.jobs)?;
         let lease = settings::seconds(settings.jobs.lease_s);
         let store = Arc::new(Store::open(&place, &settings.data_dir, lease).await?);
         let notices = store.notices(&place).await?;
         let parts = Arc::new(Parts::build(settings.clone()).await?);
+        let data_dir = settings.data_dir.clone();
+        tokio::task::spawn_blocking(move || JobFolder::sweep(&data_dir)).await??;
         let work = Graph::new(Arc::clone(&parts), Arc::clone(&store));
         let lanes = lanes(&settings);
         let queue = Queue::start(Arc::clone(&store), notices, work, settings.jobs, lanes);
-        Ok(Self { queue, store, parts, metrics })
+        Ok(Self { queue, store, parts, observer })
     }
 
     /// Serves HTTP to those whom `guard` lets in until `stop`, then hands back what runs.
@@ -68,7 +64,7 @@ impl Service {
         guard: &Guard,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        let api = Api::new(self.queue.clone(), self.store, self.parts, self.metrics)?;
+        let api = Api::new(self.queue.clone(), self.store, self.parts, self.observer)?;
         let stopped = stop.clone();
         let server = axum::serve(listener, api::router(api, guard))
             .with_graceful_shutdown(async move { stopped.cancelled().await });
@@ -136,7 +132,9 @@ fn place(settings: &settings::Jobs) -> anyhow::Result<Place> {
 
 /// How many jobs run at once, as it is set.
 fn lanes(settings: &Settings) -> Lanes {
-    Lanes { video: settings.jobs.concurrency, light: 8, heavy: 4, comic: 2, shared: None }
+    let settings::Limits { light, heavy, comic, shared, .. } = settings.limits;
+    let shared = (shared > 0).then_some(shared);
+    Lanes { video: settings.jobs.concurrency, light, heavy, comic, shared }
 }
 
 /// Without it the samples of histograms would be kept until somebody looks at `/metrics`.

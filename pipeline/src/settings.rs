@@ -6,9 +6,12 @@
 //! variable that holds the key.
 
 mod api;
+mod cache;
 #[cfg(test)]
 mod claims;
+mod http;
 mod jobs;
+mod limits;
 mod llm;
 mod load;
 mod materials;
@@ -24,10 +27,15 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use self::api::{Api, Role, Token};
-pub use self::jobs::{Cache, Jobs, Local, Publish};
+pub use self::cache::{Cache, Eviction};
+pub use self::http::{Http, HttpClient};
+pub use self::jobs::{Jobs, Local, Publish};
+pub use self::limits::Limits;
 pub use self::llm::Llm;
 pub use self::load::{SettingsError, load};
-pub use self::materials::{Comfyui, Downloads, Pictures, Prescale, Replicate, Stock, StockSite};
+pub use self::materials::{
+    ClassModels, Comfyui, Downloads, Pictures, Prescale, Replicate, Stock, StockSite,
+};
 pub use self::models::{Models, Similarity};
 pub use self::render::{Music, Render};
 pub use self::speech::Speech;
@@ -45,7 +53,11 @@ pub struct Settings {
     pub api: Api,
     /// The queue.
     pub jobs: Jobs,
-    /// Results that later jobs may take.
+    /// How much happens at once.
+    pub limits: Limits,
+    /// Requests to providers.
+    pub http: Http,
+    /// Results and answers that later jobs may take.
     pub cache: Cache,
     /// The language model.
     pub llm: Llm,
@@ -84,6 +96,8 @@ impl Default for Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
             api: Api::default(),
             jobs: Jobs::default(),
+            limits: Limits::default(),
+            http: Http::default(),
             cache: Cache::default(),
             llm: Llm::default(),
             speech: Speech::default(),

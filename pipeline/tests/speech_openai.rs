@@ -59,7 +59,7 @@ async fn answer(State(server): State<Server>, headers: HeaderMap, body: String) 
 fn settings(base_url: String) -> SpeechSettings {
     // Another test may have installed it before.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().no_proxy().build().expect("client");
+    let client = reqwest::Client::builder().no_proxy().build().expect("client").into();
     let server =
         OpenAiSpeech { base_url, api_key: Some(KEY.into()), model: "kokoro".to_owned(), client };
     SpeechSettings {

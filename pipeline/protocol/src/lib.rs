@@ -11,6 +11,7 @@
 mod event;
 mod outcome;
 mod problem;
+mod queue;
 mod spec;
 mod stage;
 mod status;
@@ -21,9 +22,10 @@ pub use outcome::{
     SubtitleInfo, TimingSource, VideoInfo, Weights, Writer,
 };
 pub use problem::{FieldError, Problem};
+pub use queue::{AcceptedBatch, BatchStatus, JobList, LaneStatus, QueueStatus};
 pub use spec::{
-    Aspect, Background, BgmType, ConcatMode, FitMode, JobSpec, Material, Platform, Priority, Size,
-    SubtitleAnimation, SubtitlePosition, Terms, Transition, VideoSource,
+    Aspect, Background, BgmType, Class, ConcatMode, FitMode, JobSpec, Material, Platform, Priority,
+    Size, SubtitleAnimation, SubtitlePosition, Terms, Transition, VideoSource,
 };
 pub use stage::{Stage, UnknownStage};
 pub use status::{Accepted, JobError, JobState, JobStatus, StageTime, Times};

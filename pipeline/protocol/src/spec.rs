@@ -9,7 +9,7 @@ use serde::de::IntoDeserializer as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use choices::{
-    BgmType, ConcatMode, FitMode, Platform, Priority, SubtitleAnimation, SubtitlePosition,
+    BgmType, Class, ConcatMode, FitMode, Platform, Priority, SubtitleAnimation, SubtitlePosition,
     Transition, VideoSource,
 };
 pub use material::Material;
@@ -59,6 +59,9 @@ pub struct JobSpec {
     pub video_count: u32,
     /// Where clips come from.
     pub video_source: VideoSource,
+    /// Ours: which kind of picture is generated, where `video_source` is `comfyui` or `replicate`. None:
+    /// `heavy`.
+    pub generation: Option<Class>,
     /// Local files, where `video_source` is `local`.
     pub video_materials: Option<Vec<Material>>,
     /// A ready narration: nothing is spoken.
@@ -143,6 +146,7 @@ impl Default for JobSpec {
             match_materials_to_script: false,
             video_count: 1,
             video_source: VideoSource::Pexels,
+            generation: None,
             video_materials: None,
             custom_audio_file: None,
             video_language: String::new(),

@@ -2,6 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
 use super::problem::ApiProblem;
@@ -40,6 +41,23 @@ fn json_or_nothing(headers: &HeaderMap) -> Result<(), ApiProblem> {
         is_json && is_utf8 || given == mime::APPLICATION_WWW_FORM_URLENCODED
     });
     if is_json { Ok(()) } else { Err(ApiProblem::media_type("application/json in UTF-8", &text)) }
+}
+
+/// The header `Idempotency-Key`: up to 255 visible letters of ASCII.
+pub struct IdempotencyKey(pub Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = ApiProblem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiProblem> {
+        let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
+        let bytes = value.as_bytes();
+        if !(1..=255).contains(&bytes.len()) || !bytes.iter().all(u8::is_ascii_graphic) {
+            let expected = "expected 1 to 255 visible letters of ASCII";
+            return Err(ApiProblem::bad_request(format!("Idempotency-Key: {expected}")));
+        }
+        Ok(Self(Some(String::from_utf8_lossy(bytes).into_owned())))
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tower::ServiceExt;
 use tower_http::services::ServeFile;
 
 use super::Api;
-use super::extract::{JsonText, Path};
+use super::extract::{IdempotencyKey, JsonText, Path};
 use super::problem::ApiProblem;
 use crate::job::CancelAnswer;
 use crate::job::request::{self, Refusal};
@@ -24,11 +24,13 @@ const FILES: [&str; 6] =
     post,
     path = "/api/v1/jobs",
     tag = "jobs",
+    params(("Idempotency-Key" = Option<String>, Header, description = "A name of yours for this request: sent again, it is the same job", max_length = 255, pattern = "^[!-~]+$")),
     request_body = JobSpec,
     responses(
         (status = 202, description = "It waits for a worker", body = Accepted,
          headers(("location" = String, description = "Where its status is"))),
         (status = 400, description = "The body is no JSON object"),
+        (status = 409, description = "The idempotency key belongs to another job"),
         (status = 413, description = "The body is too large"),
         (status = 415, description = "The body is not said to be JSON"),
         (status = 422, description = "Fields are wrong, or name what is not here: each is named"),
@@ -38,10 +40,13 @@ const FILES: [&str; 6] =
 )]
 pub async fn submit(
     State(api): State<Api>,
+    IdempotencyKey(key): IdempotencyKey,
     JsonText(body): JsonText,
 ) -> Result<Response, ApiProblem> {
     let spec = checked(&api, &body, false).await?;
-    let id = take(&api, crate::job::Request::new(&spec)).await?;
+    let request =
+        crate::job::Request { idempotency_key: key.as_deref(), ..crate::job::Request::new(&spec) };
+    let id = take(&api, request).await?;
     let status_url = format!("/api/v1/jobs/{id}");
     let headers = [(header::LOCATION, status_url.clone())];
     Ok((StatusCode::ACCEPTED, headers, Json(Accepted { id, status_url })).into_response())
@@ -205,7 +210,8 @@ pub async fn find(api: &Api, id: &str) -> Result<JobStatus, ApiProblem> {
     api.store.status(id).await?.ok_or_else(|| unknown(id))
 }
 
-fn unknown(id: &str) -> ApiProblem {
+/// There is no such job.
+pub fn unknown(id: &str) -> ApiProblem {
     ApiProblem::not_found(format!("there is no job {id:?}"))
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Problems are `application/problem+json` (RFC 9457).
 
+mod batches;
 mod dialect;
 mod document;
 mod events;
@@ -10,17 +11,18 @@ mod guard;
 mod jobs;
 mod mpt;
 mod problem;
+mod queue;
 mod runpod;
 mod speech;
 mod trace;
 mod watch;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::IntoResponse as _;
-use metrics_exporter_prometheus::PrometheusHandle;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -31,6 +33,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 pub use self::guard::{Guard, GuardError};
 use crate::job::{Queue, Store};
+use crate::observe::Observer;
 use crate::parts::Parts;
 use crate::settings::Role;
 use dialect::NATIVE;
@@ -45,8 +48,9 @@ pub struct Api {
     pub store: Arc<Store>,
     /// What jobs are done with: a request may name what is not here.
     pub parts: Arc<Parts>,
-    /// Renders the metrics.
-    pub metrics: PrometheusHandle,
+    /// What was counted and timed.
+    pub observer: Observer,
+    started: Instant,
     /// What readers of RunPod's streams have seen.
     cursors: runpod::Cursors,
     /// Sends webhooks.
@@ -63,11 +67,12 @@ impl Api {
         queue: Queue,
         store: Arc<Store>,
         parts: Arc<Parts>,
-        metrics: PrometheusHandle,
+        observer: Observer,
     ) -> reqwest::Result<Self> {
         let webhooks = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
         let (cursors, webhooks) = (runpod::Cursors::default(), webhooks.build()?);
-        Ok(Self { queue, store, parts, metrics, cursors, webhooks })
+        let started = Instant::now();
+        Ok(Self { queue, store, parts, observer, started, cursors, webhooks })
     }
 }
 
@@ -102,16 +107,31 @@ fn routes(guard: &Guard) -> OpenApiRouter<Api> {
         .routes(routes!(watch::healthz))
         .routes(routes!(watch::readyz));
     let read = OpenApiRouter::new()
+        .routes(routes!(queue::list))
         .routes(routes!(jobs::status))
+        .routes(routes!(batches::status))
         .routes(routes!(jobs::result))
         .routes(routes!(jobs::file))
         .routes(routes!(events::events))
         .routes(routes!(events::socket))
-        .routes(routes!(watch::metrics));
-    let submit = OpenApiRouter::new().routes(routes!(jobs::submit)).routes(routes!(jobs::cancel));
+        .routes(routes!(queue::status))
+        .routes(routes!(watch::metrics))
+        .routes(routes!(watch::metrics_json));
+    // What has one path is registered together.
+    let submit = OpenApiRouter::new()
+        .routes(routes!(jobs::submit))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(queue::retry))
+        .routes(routes!(batches::submit))
+        .routes(routes!(batches::cancel));
+    let admin = OpenApiRouter::new()
+        .routes(routes!(queue::hold))
+        .routes(routes!(queue::resume))
+        .routes(routes!(queue::purge));
     let speech = OpenApiRouter::new().routes(routes!(speech::speak));
     open.merge(guard.over(read, Role::Read, NATIVE))
         .merge(guard.over(submit, Role::Submit, NATIVE))
+        .merge(guard.over(admin, Role::Admin, NATIVE))
         .merge(guard.over(speech, Role::Submit, speech::OPENAI))
         .merge(mpt(guard))
         .merge(runpod(guard))

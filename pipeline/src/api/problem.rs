@@ -102,6 +102,10 @@ impl ApiProblem {
         Self::new(StatusCode::CONFLICT, "already-ended", "Job has ended", detail)
     }
 
+    pub fn not_failed(detail: String) -> Self {
+        Self::new(StatusCode::CONFLICT, "not-failed", "Job cannot be tried again", detail)
+    }
+
     pub fn no_result(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "no-result", "There is no result", detail)
     }

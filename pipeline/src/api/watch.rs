@@ -1,11 +1,15 @@
 //! For those who watch: is it alive, can it work, what has it done.
 
+use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use protocol::LaneStatus;
+use serde_json::Value;
 
-use super::Api;
 use super::problem::ApiProblem;
+use super::{Api, queue};
+use crate::observe::{Observed, document};
 
 /// Whether the process answers. Says nothing of providers or models.
 #[utoipa::path(
@@ -41,22 +45,58 @@ pub async fn readyz(State(api): State<Api>) -> Response {
     }
 }
 
-/// Prometheus text (<https://prometheus.io/docs/instrumenting/exposition_formats/>). The jobs in each
-/// state are counted in the database: they add up, also after a restart.
+/// Prometheus text (<https://prometheus.io/docs/instrumenting/exposition_formats/>), or the document of
+/// `/metrics.json` for those who accept JSON alone. The jobs in each state are counted in the database:
+/// they add up, also after a restart.
 #[utoipa::path(
     get,
     path = "/metrics",
     tag = "watch",
     responses(
-        (status = 200, description = "Prometheus text", body = String),
+        (status = 200, description = "The metrics", content((String = "text/plain"), (Object = "application/json"))),
         (status = 500, description = "The database failed"),
     )
 )]
-pub async fn metrics(State(api): State<Api>) -> Result<Response, ApiProblem> {
+pub async fn metrics(State(api): State<Api>, headers: HeaderMap) -> Result<Response, ApiProblem> {
+    if wants_json(&headers) {
+        return metrics_json(State(api)).await.map(IntoResponse::into_response);
+    }
     for (state, count) in api.store.counts().await? {
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
         metrics::gauge!("reelbench_jobs", "state" => state.as_str()).set(count as f64);
     }
+    for (lane, LaneStatus { queued, running }) in queue::look(&api).await?.lanes {
+        for (state, count) in [("queued", queued), ("running", running)] {
+            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+            metrics::gauge!("reelbench_queue_depth", "class" => lane.clone(), "state" => state)
+                .set(count as f64);
+        }
+    }
     let media_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    Ok((media_type, api.metrics.render()).into_response())
+    Ok((media_type, api.observer.prometheus.render()).into_response())
+}
+
+/// Totals that add up; for each stage, cache, limiter and class of jobs what this process has seen, with
+/// exact percentiles where there are enough times for them. Hits of a cache are not among its misses.
+#[utoipa::path(
+    get,
+    path = "/metrics.json",
+    tag = "watch",
+    responses(
+        (status = 200, description = "The metrics", body = Object),
+        (status = 500, description = "The database failed"),
+    )
+)]
+pub async fn metrics_json(State(api): State<Api>) -> Result<Json<Value>, ApiProblem> {
+    let observed = Observed {
+        uptime: api.started.elapsed(),
+        states: api.store.counts().await?,
+        queue: queue::look(&api).await?,
+    };
+    Ok(Json(document(&observed, &api.observer.figures)))
+}
+
+fn wants_json(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT).map(|value| value.as_bytes());
+    accepted.is_some_and(|accepted| accepted.starts_with(b"application/json"))
 }

@@ -68,6 +68,26 @@ impl JobFolder {
         remove_if_there(fs_err::remove_dir_all(data_dir.join("jobs").join(id).join(PIECES)))
     }
 
+    /// Removes what attempts of a process before left unfinished, in all folders: a job of theirs may be in
+    /// the hands of another machine by now. Nothing may be running here.
+    ///
+    /// # Errors
+    ///
+    /// The file system's, naming the path.
+    pub fn sweep(data_dir: &Path) -> io::Result<()> {
+        let jobs = data_dir.join("jobs");
+        if !jobs.is_dir() {
+            return Ok(());
+        }
+        for entry in fs_err::read_dir(jobs)? {
+            let root = entry?.path();
+            if root.is_dir() {
+                Self { root }.clean()?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes the folder of the job `id`, where there is one.
     ///
     /// # Errors
@@ -199,6 +219,29 @@ mod tests {
         for _ in 0..2 {
             JobFolder::remove_pieces(data.path(), "a").expect("gone, or never there");
             assert!(!left("pieces") && left("video.mp4"));
+        }
+    }
+
+    #[test]
+    fn what_a_process_before_left_goes_from_all_folders() {
+        let data = tempfile::tempdir().expect("temporary folder");
+        JobFolder::sweep(data.path()).expect("there are no jobs yet");
+        for id in ["a", "b"] {
+            let folder = JobFolder::open(data.path(), id).expect("made");
+            for name in ["video.mp4", "video.part.mp4", ".narration-1.wav"] {
+                fs_err::write(folder.file(name), "x").expect("written");
+            }
+        }
+        JobFolder::sweep(data.path()).expect("swept");
+        let left = |id: &str| {
+            let folder = data.path().join("jobs").join(id);
+            ["video.mp4", "video.part.mp4", ".narration-1.wav"]
+                .map(|name| folder.join(name).exists())
+        };
+        assert_eq!([left("a"), left("b")], [[true, false, false]; 2]);
+        for _ in 0..2 {
+            JobFolder::remove(data.path(), "a").expect("gone, or not there");
+            assert_eq!((left("a"), left("b")[0]), ([false; 3], true));
         }
     }
 

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use super::inputs::{Inputs, Key};
 use super::outcome::Made;
-use super::queue::{Failure, Work};
+use super::queue::{Failure, Room, Work};
 use super::{Claim, JobFolder, Reuse, Store};
 use crate::artefacts::{Artefact, Materials, Narration, Script, SearchTerms, Selection, Subtitles};
 use crate::elsewhere;
@@ -49,8 +49,8 @@ impl Graph {
 }
 
 impl Work for Graph {
-    fn room(&self) -> BoxFuture<'_, ()> {
-        Box::pin(std::future::ready(()))
+    fn room(&self) -> BoxFuture<'_, Room> {
+        Box::pin(async { Box::new(self.parts.admission.wait().await) as Room })
     }
 
     fn run(&self, claim: Claim) -> BoxFuture<'static, Result<Outcome, Failure>> {
@@ -278,7 +278,11 @@ impl Stages<'_> {
         let at_work = self.claim.stages.enter();
         self.store.stage_started(self.claim, stage).await.map_err(database)?;
         let started = Instant::now();
-        let result = work.await.map_err(failure)?;
+        let result = work.await.map_err(|error| {
+            metrics::counter!("reelbench_stage_errors_total", "stage" => stage.as_str())
+                .increment(1);
+            failure(error)
+        })?;
         self.folder
             .write_result(stage, key, &result)
             .map_err(|error| failure(disk_error(error)))?;

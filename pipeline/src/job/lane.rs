@@ -4,7 +4,7 @@
 //! patience is another resource: such jobs have lanes of their own, so that a long queue of videos or of
 //! heavy predictions does not hold up a light question.
 
-use protocol::{JobSpec, Stage, VideoSource};
+use protocol::{Class, JobSpec, Stage, VideoSource};
 
 /// Jobs of one lane wait for each other, and for no others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,7 +40,14 @@ impl Lane {
             return Self::Video;
         }
         let generates = matches!(spec.video_source, VideoSource::Comfyui | VideoSource::Replicate);
-        if generates && Stage::Materials.runs_until(last) { Self::Heavy } else { Self::Light }
+        if !(generates && Stage::Materials.runs_until(last)) {
+            return Self::Light;
+        }
+        match spec.generation.unwrap_or(Class::Heavy) {
+            Class::Light => Self::Light,
+            Class::Heavy => Self::Heavy,
+            Class::Comic => Self::Comic,
+        }
     }
 }
 
@@ -95,6 +102,14 @@ mod tests {
         check(Some(Stage::Materials), VideoSource::Pexels, Lane::Light);
         check(Some(Stage::Materials), VideoSource::Replicate, Lane::Heavy);
         check(Some(Stage::Materials), VideoSource::Comfyui, Lane::Heavy);
+        let comic = JobSpec {
+            generation: Some(Class::Comic),
+            stop_at: Some(Stage::Materials),
+            video_source: VideoSource::Replicate,
+            ..JobSpec::default()
+        };
+        assert_eq!(Lane::of(&comic), Lane::Comic);
+        assert_eq!(Lane::of(&JobSpec { generation: Some(Class::Light), ..comic }), Lane::Light);
     }
 
     #[test]

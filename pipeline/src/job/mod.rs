@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub use folder::JobFolder;
 pub use lane::{Lane, Lanes};
-pub use queue::{Queue, Work};
+pub use queue::{Failure, Queue, Room, Work};
 pub use reuse::Reuse;
 pub use store::{
     CancelAnswer, Claim, Counts, Filter, ForgetAnswer, Listed, Place, Request, RetryAnswer, Store,

@@ -6,6 +6,7 @@
 mod attempt;
 mod keeper;
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -30,8 +31,8 @@ const MAX_BEHIND: usize = 4096;
 
 /// What is done with a job.
 pub trait Work: Send + Sync + 'static {
-    /// Waits until this machine has room for one more job.
-    fn room(&self) -> BoxFuture<'_, ()>;
+    /// Waits until this machine has room for one more job, and gives it until it is dropped.
+    fn room(&self) -> BoxFuture<'_, Room>;
 
     /// Does one attempt. Dropping the future stops it and leaves no process and no temporary file.
     fn run(&self, claim: Claim) -> BoxFuture<'static, Result<Outcome, Failure>>;
@@ -42,6 +43,9 @@ pub trait Work: Send + Sync + 'static {
     /// The files of the job `id` were kept long enough.
     fn forget(&self, id: &str);
 }
+
+/// Room for one job, whatever that is.
+pub type Room = Box<dyn Any + Send>;
 
 /// Why an attempt failed, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -267,28 +271,28 @@ impl Shared {
                 slot = Arc::clone(&slots).acquire_owned() => slot,
                 () = self.stop.cancelled() => return,
             };
-            let (Ok(slot), Some(claim)) = (slot, self.next(lanes, &mut woken).await) else {
+            let (Ok(slot), Some((claim, room))) = (slot, self.next(lanes, &mut woken).await) else {
                 return;
             };
             let shared = Arc::clone(&self);
             self.tasks.spawn(async move {
                 shared.attempt(claim).await;
-                drop(slot);
+                drop((slot, room));
             });
         }
     }
 
     /// Waits for a job. None: the queue stops.
-    async fn next(&self, lanes: &[Lane], woken: &mut watch::Receiver<()>) -> Option<Claim> {
+    async fn next(&self, lanes: &[Lane], woken: &mut watch::Receiver<()>) -> Option<(Claim, Room)> {
         loop {
-            tokio::select! {
-                () = self.work.room() => {}
+            let room = tokio::select! {
+                room = self.work.room() => room,
                 () = self.stop.cancelled() => return None,
-            }
+            };
             // What is submitted from here on wakes us again.
             woken.mark_unchanged();
             let pause = match self.store.claim(lanes).await {
-                Ok(Some(claim)) => return Some(claim),
+                Ok(Some(claim)) => return Some((claim, room)),
                 Ok(None) => match self.store.next_due(lanes).await {
                     Ok(Some(due)) => due.max(LEAST_PAUSE),
                     Ok(None) => Duration::MAX,
@@ -299,6 +303,8 @@ impl Shared {
                     DATABASE_PAUSE
                 }
             };
+            // Who waits for a job takes no room.
+            drop(room);
             tokio::select! {
                 // The sender lives as long as `self`.
                 _ = woken.changed() => {}
@@ -320,8 +326,10 @@ impl Shared {
         self.store.tell(&Notice::Changed(id.to_owned())).await;
     }
 
+    /// A job has ended, here or while it waited.
     async fn ended(&self, id: &str, state: JobState) {
         self.work.ended(id);
+        tracing::info!(job = id, state = state.as_str(), "the job has ended");
         metrics::counter!("reelbench_jobs_total", "outcome" => state.as_str()).increment(1);
         self.changed(id).await;
     }

@@ -6,25 +6,20 @@
 //! told from a bad request, and such a 429 is not asked again. It also waits as long as any
 //! `Retry-After` says, and gives up where a connection breaks half-way.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::ProviderError;
+use super::patience::{Patience, patiently};
+use super::{Client, ProviderError};
+use crate::limits::{Slot, Slots};
 
-/// How often a provider is asked, the first time included.
-pub(crate) const ATTEMPTS: usize = 4;
 /// Largest answer where the answer is JSON.
 pub(crate) const MAX_JSON_BYTES: usize = 16 << 20;
-/// The pause before the second attempt; it doubles, and chance makes it up to twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// Longest pause that a `Retry-After` brings about.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 /// How much of an error is read; enough to find its type in it.
 const MAX_ERROR_BYTES: usize = 64 << 10;
 /// How many characters of an answer are shown.
@@ -37,7 +32,7 @@ const TIMEOUTS: [u16; 2] = [504, 524];
 /// One question to a provider.
 pub(crate) struct Call<'a> {
     /// Shared, for its connections.
-    pub(crate) client: &'a reqwest::Client,
+    pub(crate) client: &'a Client,
     /// What is sent at each attempt, as its builder gives it.
     pub(crate) request: reqwest::Result<reqwest::Request>,
     /// The address as it may be shown: the key is not in it.
@@ -48,9 +43,10 @@ pub(crate) struct Call<'a> {
     pub(crate) key_env: &'a str,
     /// Largest answer.
     pub(crate) max_bytes: usize,
-    /// Time for all attempts: none begins after it, and a provider that wants to be left alone for longer
-    /// is not asked again. The client bounds each attempt.
+    /// Time for all attempts, as [`Patience::time`]. The client bounds each of them.
     pub(crate) patience: Duration,
+    /// Where each attempt takes a place, until its last byte is here. None: the call has one already.
+    pub(crate) slots: Option<&'a Slots>,
 }
 
 /// What came, with its head.
@@ -127,14 +123,14 @@ impl Call<'_> {
         answer.map(|answer| answer.body).map_err(|failure| failure.error)
     }
 
-    /// Asks for something that is made anew, and paid for, each time: as [`Self::answer`], but not
-    /// again where the answer was lost.
+    /// As [`Self::bytes`], where the place of the first attempt was waited for before.
     ///
     /// # Errors
     ///
-    /// [`Failure`], of the last attempt.
-    pub(crate) async fn creation(&self) -> Result<Answer, Failure> {
-        self.answer(|failure| !failure.is_lost).await
+    /// [`ProviderError`], of the last attempt.
+    pub(crate) async fn bytes_in(&self, first: Slot) -> Result<Vec<u8>, ProviderError> {
+        let answer = self.attempts(Some(first), |_| true).await;
+        answer.map(|answer| answer.body).map_err(|failure| failure.error)
     }
 
     /// As [`Self::bytes`], with the head; what passes is only waited for where `is_worth_it`: who has
@@ -147,25 +143,21 @@ impl Call<'_> {
         &self,
         is_worth_it: impl Fn(&Failure) -> bool,
     ) -> Result<Answer, Failure> {
-        let began = Instant::now();
-        let mut attempts = 0;
-        let attempt = || {
-            attempts += 1;
-            self.attempt(attempts)
-        };
-        let pauses = ExponentialBuilder::new()
-            .with_min_delay(FIRST_PAUSE)
-            .with_max_times(ATTEMPTS - 1)
-            .with_jitter();
-        attempt
-            .retry(pauses)
-            .when(|failure: &Failure| failure.error.is_passing() && is_worth_it(failure))
-            .adjust(|failure, pause| {
-                let left = self.patience.saturating_sub(began.elapsed());
-                pause_within(left, pause?, failure.retry_after)
-            })
-            .notify(|failure, pause| tracing::warn!(error = %failure.error, ?pause, "asking again"))
-            .await
+        self.attempts(None, is_worth_it).await
+    }
+
+    async fn attempts(
+        &self,
+        first: Option<Slot>,
+        is_worth_it: impl Fn(&Failure) -> bool,
+    ) -> Result<Answer, Failure> {
+        let patience = Patience { time: self.patience, slots: self.slots, first };
+        patiently(patience, is_worth_it, |number, slot| async move {
+            let answer = self.attempt(number).await;
+            drop(slot);
+            answer
+        })
+        .await
     }
 
     /// That the answer is no use. `found` may hold what the provider sent.
@@ -174,7 +166,12 @@ impl Call<'_> {
         ProviderError::BadAnswer { url: self.url.to_owned(), expected, found }
     }
 
-    async fn attempt(&self, attempts: usize) -> Result<Answer, Failure> {
+    /// Asks once, as the attempt with this number.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`].
+    pub(crate) async fn attempt(&self, attempts: usize) -> Result<Answer, Failure> {
         let mut response =
             self.client.execute(self.request()?).await.map_err(|e| self.unsent(attempts, e))?;
         let status = response.status();
@@ -236,13 +233,6 @@ impl Call<'_> {
             _ => ProviderError::Refused { url, status, reason },
         }
     }
-}
-
-/// The pause before the next attempt where backing off says `pause`, the provider `asked` for one, and
-/// so much time is `left`. None: to wait helps nobody.
-fn pause_within(left: Duration, pause: Duration, asked: Option<Duration>) -> Option<Duration> {
-    let wanted = asked.map_or(pause, |asked| asked.min(MAX_RETRY_AFTER).max(pause));
-    (asked.unwrap_or(pause).max(wanted) < left).then_some(wanted)
 }
 
 /// At most `limit` bytes of a body, and what kept the rest away.

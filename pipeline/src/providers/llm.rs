@@ -17,26 +17,29 @@ use async_openai::types::chat::{
     ChatCompletionRequestUserMessage, CreateChatCompletionRequest,
 };
 use format::{Accepted, Format, may_be_the_format};
+use protocol::Class;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::http::{Call, MAX_JSON_BYTES};
 use super::kept::Kept;
-use super::{Key, ProviderError, SetupError};
+use super::{Client, Common, Key, ProviderError, SetupError};
+use crate::limits::Slots;
 use crate::settings;
 pub use thoughts::{tag_name, without_thoughts};
 
 /// A client of one endpoint and model.
 #[derive(Clone, Debug)]
 pub struct Llm {
-    client: reqwest::Client,
+    client: Client,
     url: String,
     model: String,
     key: Key,
     temperature: Option<f32>,
     /// Time for all attempts at one answer.
     budget: Duration,
+    slots: Slots,
     formats: Arc<Accepted>,
     kept: Option<Kept<String>>,
 }
@@ -101,17 +104,22 @@ impl Llm {
     /// # Errors
     ///
     /// The variable holds what is no key, or the HTTP client cannot be built.
-    pub fn new(settings: &settings::Llm, data_dir: &Path) -> Result<Self, SetupError> {
+    pub fn new(
+        settings: &settings::Llm,
+        data_dir: &Path,
+        common: &Common,
+    ) -> Result<Self, SetupError> {
         let timeout = settings::seconds(settings.timeout_s);
         Ok(Self {
-            client: reqwest::Client::builder().timeout(timeout).build()?,
+            client: Client::new(common.http, Some(timeout))?,
             url: format!("{}/chat/completions", settings.base_url.trim_end_matches('/')),
             model: settings.model.clone(),
             key: Key::from_env(&settings.api_key_env)?,
             temperature: settings.temperature,
             budget: settings::seconds(settings.budget_s),
+            slots: common.limits.of(Class::Light).clone(),
             formats: Arc::default(),
-            kept: cache::kept(settings, data_dir),
+            kept: cache::kept(settings, data_dir, &common.keeping),
         })
     }
 
@@ -146,7 +154,8 @@ impl Llm {
         format: Format,
         question: &Question,
     ) -> Result<String, ProviderError> {
-        let mut request = self.client.post(&self.url).json(&self.request(format, question));
+        let mut request =
+            self.client.requests().post(&self.url).json(&self.request(format, question));
         if let Some(key) = self.key.secret() {
             request = request.bearer_auth(key.expose_secret());
         }
@@ -158,6 +167,7 @@ impl Llm {
             key_env: self.key.env(),
             max_bytes: MAX_JSON_BYTES,
             patience: self.budget,
+            slots: Some(&self.slots),
         };
         let answer: Answer = call.json("a chat completion").await?;
         let found = match answer.choices.into_iter().next().map(|choice| choice.message) {
@@ -196,5 +206,7 @@ fn messages(system: &str, user: &str) -> Vec<ChatCompletionRequestMessage> {
     ]
 }
 
+#[cfg(test)]
+mod burst;
 #[cfg(test)]
 mod tests;

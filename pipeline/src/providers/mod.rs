@@ -4,16 +4,20 @@
 //! A provider is asked a few times before it counts as away: it answers 429 and 5xx, closes connections
 //! and sends half an answer every day. What stays wrong becomes a [`ProviderError`], without any key.
 
+mod client;
 pub mod generated;
 pub(crate) mod http;
 mod kept;
 mod key;
 pub mod llm;
 pub mod objects;
+mod patience;
 pub mod stock;
 #[cfg(test)]
 mod test_server;
 
+pub use client::{Client, Common};
+pub use kept::{Keeping, WarmUpError, export};
 pub use key::{Key, KeyError};
 use tracing::Instrument;
 
@@ -38,6 +42,15 @@ pub enum SetupError {
     /// The key cannot be sent.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The setting names a variable without the address of a Redis in it.
+    #[error("{env}: expected the address of a Redis, such as redis://127.0.0.1:6379/0")]
+    Redis {
+        /// The variable.
+        env: String,
+    },
+    /// The file of answers to begin with cannot be used.
+    #[error(transparent)]
+    WarmUp(#[from] WarmUpError),
     /// No TLS provider is installed.
     #[error("cannot build an HTTP client: {0}")]
     Client(#[from] reqwest::Error),

@@ -79,19 +79,3 @@ pub struct Local {
     /// Folder of ready narrations and materials. None: a job can name none.
     pub dir: Option<PathBuf>,
 }
-
-/// Results that later jobs may take.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Cache {
-    /// Keep narrations and subtitles for jobs with the same inputs (claim 001-7c).
-    pub stages: bool,
-    /// How many bytes of them.
-    pub max_bytes: u64,
-}
-
-impl Default for Cache {
-    fn default() -> Self {
-        Self { stages: true, max_bytes: 1 << 30 }
-    }
-}

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::{Settings, api, render};
+use super::{Settings, api, cache, limits, render};
 
 /// No machine does more at once.
 const MAX_COUNT: usize = 1024;
@@ -77,6 +77,7 @@ pub fn load(
     }
     let mut settings: Settings = Value::Table(table).try_into().map_err(SettingsError::Invalid)?;
     validate(&settings)?;
+    cache::validate(&mut settings.cache)?;
     // ffmpeg works in the folder of a job: a relative path would be looked for there.
     settings.data_dir = std::path::absolute(&settings.data_dir)?;
     settings.models.dir = std::path::absolute(&settings.models.dir)?;
@@ -127,8 +128,6 @@ fn validate(settings: &Settings) -> Result<(), SettingsError> {
         ("jobs.concurrency", settings.jobs.concurrency),
         ("jobs.max_attempts", settings.jobs.max_attempts as usize),
         ("downloads.concurrency", settings.downloads.concurrency.get()),
-        ("comfyui.concurrency", settings.comfyui.concurrency.get()),
-        ("replicate.concurrency", settings.replicate.concurrency.get()),
         ("similarity.batch", settings.similarity.batch),
         ("models.threads", settings.models.threads),
         ("publish.concurrency", settings.publish.concurrency),
@@ -201,12 +200,20 @@ fn validate(settings: &Settings) -> Result<(), SettingsError> {
     }
     // It becomes part of an address.
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
-    if let Some(model) = settings.replicate.model.as_ref()
-        && (model.is_empty() || !model.chars().all(is_name) || model.contains(".."))
-    {
-        let (key, value) = ("replicate.model", model.clone());
-        let expected = "owner/name, owner/name:version, or a version";
-        return Err(SettingsError::OutOfRange { key, value, expected });
+    let is_model =
+        |model: &str| !model.is_empty() && model.chars().all(is_name) && !model.contains("..");
+    let replicate = &settings.replicate;
+    let models = [
+        ("replicate.model", &replicate.model),
+        ("replicate.models.light", &replicate.models.light),
+        ("replicate.models.heavy", &replicate.models.heavy),
+        ("replicate.models.comic", &replicate.models.comic),
+    ];
+    for (key, model) in models {
+        if let Some(value) = model.clone().filter(|model| !is_model(model)) {
+            let expected = "owner/name, owner/name:version, or a version";
+            return Err(SettingsError::OutOfRange { key, value, expected });
+        }
     }
     let age = settings.stock.search_cache_h;
     if !(0.0..=MAX_CACHE_H).contains(&age) {
@@ -222,6 +229,7 @@ fn validate(settings: &Settings) -> Result<(), SettingsError> {
         let (value, expected) = (value.to_string(), "0 to 2");
         return Err(SettingsError::OutOfRange { key: "llm.temperature", value, expected });
     }
+    limits::validate(&settings.limits)?;
     api::validate(&settings.api)?;
     render::validate(&settings.render)
 }
@@ -289,7 +297,20 @@ mod tests {
         );
         check_refused("optimized", &["comfyui.workflow=no/such"], "expected a file that is there");
         check_refused("optimized", &["comfyui.poll_s=0.0"], "expected seconds above 0");
-        check_refused("optimized", &["replicate.concurrency=2000"], "expected 1 to 1024");
+        check_refused("optimized", &["limits.heavy=2000"], "is 2000, expected 1 to 1024");
+        check_refused("optimized", &["limits.light=0"], "limits.light is 0, expected 1 to 1024");
+        check_refused("optimized", &["limits.shared=1025"], "is 1025, expected 0 to 1024");
+        check_refused("optimized", &["cache.warm_up=no/such"], "expected a file that is there");
+        check_refused("optimized", &["cache.flight_s=0.0"], "expected seconds above 0");
+        check_refused("optimized", &["cache.redis_timeout_ms=0"], "is 0, expected 1 to 60000");
+        check_refused("optimized", &["cache.eviction=fifo"], "unknown variant `fifo`");
+        let percent = "limits.cpu_percent is 101, expected percent above 0, up to 100";
+        check_refused("optimized", &["limits.cpu_percent=101.0"], percent);
+        check_refused("optimized", &["limits.memory_percent=nan"], "is NaN, expected percent");
+        check_refused("optimized", &["limits.gpu_memory_percent=0.0"], "is 0, expected percent");
+        check_refused("optimized", &["limits.sample_s=0.1"], "expected seconds, 0.2 to 3600");
+        let model = "replicate.models.comic is a b, expected owner/name";
+        check_refused("optimized", &["replicate.models.comic=a b"], model);
         check_refused(
             "optimized",
             &["replicate.model=a b?c"],

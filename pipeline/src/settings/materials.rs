@@ -1,6 +1,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use protocol::Class;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -104,8 +105,6 @@ pub struct Comfyui {
     pub timeout_s: f64,
     /// How often the history is looked at when the WebSocket is gone for good.
     pub poll_s: f64,
-    /// Workflows that this service has in ComfyUI's queue at once.
-    pub concurrency: NonZeroUsize,
     /// Whether the workflow is read and parsed at start (claim 000-1.1). False: for each run.
     pub parse_once: bool,
 }
@@ -118,7 +117,6 @@ impl Default for Comfyui {
             negative: "text, watermark, low quality".to_owned(),
             timeout_s: 600.0,
             poll_s: 1.0,
-            concurrency: TWO,
             parse_once: true,
         }
     }
@@ -130,8 +128,10 @@ impl Default for Comfyui {
 pub struct Replicate {
     /// Address in front of `/v1`.
     pub base_url: String,
-    /// `owner/name`, or the version of a model. None: nothing is generated.
+    /// `owner/name`, or the version of a model. None: only what `models` names is generated.
     pub model: Option<String>,
+    /// Other models for some classes.
+    pub models: ClassModels,
     /// What the model is given, with the placeholders of `comfyui.workflow`.
     pub input: Table,
     /// Environment variable that holds the token.
@@ -140,15 +140,34 @@ pub struct Replicate {
     pub poll_s: f64,
     /// Time for one prediction.
     pub timeout_s: f64,
-    /// Predictions of this service that run at once.
-    pub concurrency: NonZeroUsize,
-    /// Whether a prediction counts as running until its files are here (claim 003-2). False: until it
-    /// is created, which bounds nothing.
+    /// Whether a prediction holds its place among those of its class until its files are here (claim
+    /// 003-2). False: until it is created, which bounds nothing.
     pub poll_inside_limiter: bool,
 }
 
-const TWO: NonZeroUsize = NonZeroUsize::new(2).expect("two is not zero");
-const FOUR: NonZeroUsize = NonZeroUsize::new(4).expect("four is not zero");
+/// A model on Replicate for each class, as `replicate.model`. None: that one.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClassModels {
+    /// Of small pictures.
+    pub light: Option<String>,
+    /// Of large ones, and of videos.
+    pub heavy: Option<String>,
+    /// Of comics.
+    pub comic: Option<String>,
+}
+
+impl Replicate {
+    /// The model that makes what is asked of `class`. None: there is none.
+    pub fn model(&self, class: Class) -> Option<&str> {
+        let own = match class {
+            Class::Light => &self.models.light,
+            Class::Heavy => &self.models.heavy,
+            Class::Comic => &self.models.comic,
+        };
+        own.as_deref().or(self.model.as_deref())
+    }
+}
 
 impl Default for Replicate {
     fn default() -> Self {
@@ -157,11 +176,11 @@ impl Default for Replicate {
         Self {
             base_url: "https://api.replicate.com".to_owned(),
             model: None,
+            models: ClassModels::default(),
             input: Table::from_iter(input),
             api_key_env: "REPLICATE_API_TOKEN".to_owned(),
             poll_s: 1.5,
             timeout_s: 300.0,
-            concurrency: FOUR,
             poll_inside_limiter: true,
         }
     }

@@ -75,7 +75,7 @@ pub async fn speak(
     let part = part_file(folder.unwrap_or(Path::new(".")))?;
     let (wav, words) = match request.voice.engine {
         Engine::Espeak => {
-            let _turn = settings.turns.take().await;
+            let _turn = settings.turns.slots().take().await;
             let espeak = &settings.espeak;
             let (wav, words) =
                 espeak::speak(espeak, request, settings.timeout, part.path()).await?;

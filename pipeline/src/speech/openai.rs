@@ -11,8 +11,9 @@ use super::split::pieces;
 use super::turns::Turns;
 use super::wav::Wav;
 use super::{SpeechError, SpeechRequest};
-use crate::providers::ProviderError;
+use crate::limits::Slot;
 use crate::providers::http::Call;
+use crate::providers::{Client, ProviderError};
 
 /// Longest text of one request.
 const MAX_CHARS: usize = 4096;
@@ -31,11 +32,12 @@ pub struct OpenAiSpeech {
     /// Such as `gpt-4o-mini-tts` or `kokoro`.
     pub model: String,
     /// Shared, for its connections.
-    pub client: reqwest::Client,
+    pub client: Client,
 }
 
 /// Speaks: the sound of the whole text, in one request for each piece of at most 4,096 characters, as many
-/// at once as there are `turns`. Each has `timeout` from when it is its turn.
+/// at once as there are `turns`. Each has `timeout` from when it is first its turn; what is tried again
+/// has none meanwhile.
 pub(super) async fn speak(
     server: &OpenAiSpeech,
     request: &SpeechRequest,
@@ -88,8 +90,8 @@ async fn speak_in_turn(
     timeout: Duration,
     turns: &Turns,
 ) -> Result<Wav, SpeechError> {
-    let _turn = turns.take().await;
-    let work = speak_piece(server, url, request, piece, timeout);
+    let first = turns.slots().take().await;
+    let work = speak_piece(server, url, request, piece, timeout, turns, first);
     let out_of_time = |_| SpeechError::Timeout { url: url.to_owned(), limit: timeout };
     tokio::time::timeout(timeout, work).await.map_err(out_of_time)?
 }
@@ -100,6 +102,8 @@ async fn speak_piece(
     request: &SpeechRequest,
     text: &str,
     timeout: Duration,
+    turns: &Turns,
+    first: Slot,
 ) -> Result<Wav, SpeechError> {
     let body = CreateSpeechRequest {
         input: text.to_owned(),
@@ -110,7 +114,7 @@ async fn speak_piece(
         speed: (request.rate != 1.0).then_some(request.rate as f32),
         ..CreateSpeechRequest::default()
     };
-    let mut request = server.client.post(url).json(&body);
+    let mut request = server.client.requests().post(url).json(&body);
     if let Some(key) = &server.api_key {
         request = request.bearer_auth(key.expose_secret());
     }
@@ -124,8 +128,9 @@ async fn speak_piece(
         max_bytes: MAX_BYTES,
         // To wait for longer than there is time helps nobody: the error is told at once.
         patience: timeout,
+        slots: Some(turns.slots()),
     };
-    let bytes = call.bytes().await.map_err(speech_error)?;
+    let bytes = call.bytes_in(first).await.map_err(speech_error)?;
     Wav::read(&bytes)
         .map_err(|error| SpeechError::BadAudio { from: url.to_owned(), reason: error.to_string() })
 }

@@ -169,6 +169,7 @@ impl Stand {
             set: &flags.set,
             data_dir: data.path(),
             providers: &providers,
+            database: None,
         };
         let program = Pipeline::new(prepared.binaries.pipeline.clone());
         let log = logs.join("pipeline.log");

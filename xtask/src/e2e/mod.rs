@@ -5,6 +5,7 @@
 
 mod api;
 mod bodies;
+mod chaos;
 mod command;
 mod events;
 mod faults;
@@ -56,12 +57,21 @@ struct World {
     pipeline: Server,
     base: Url,
     client: NativeClient,
+    /// Of the jobs. None: SQLite in the data folder.
+    database: Option<String>,
+    /// What processes said that are gone.
+    earlier_log: String,
 }
 
 impl World {
     /// Fixture servers that behave as the TOML `behaviour` says, and a pipeline with `set` over its
     /// optimised profile.
     async fn start(behaviour: &str, set: &[&str]) -> Self {
+        Self::start_on(None, behaviour, set).await
+    }
+
+    /// The same, with the jobs in a PostgreSQL `database`.
+    async fn start_on(database: Option<String>, behaviour: &str, set: &[&str]) -> Self {
         // Fails where another test of this process was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let paths = Paths::from_env().expect("a checkout");
@@ -76,17 +86,42 @@ impl World {
         let fixtures = Fixtures::new(binary).serve(&media, Some(&file), &log).await;
         let (servers, providers) = fixtures.expect("fixture servers");
         let set: Vec<String> = set.iter().map(|&setting| setting.to_owned()).collect();
-        let (pipeline, base) = start_pipeline(&paths, &folder, &providers, &set).await;
+        let worker = Worker { folder: folder.path(), name: "pipeline" };
+        let (pipeline, base) = worker.start(&paths, &providers, &set, database.as_deref()).await;
         let client = NativeClient::new(base.clone()).expect("a client");
-        Self { folder, paths, set, providers, servers, pipeline, base, client }
+        let earlier_log = String::new();
+        Self {
+            folder,
+            paths,
+            set,
+            providers,
+            servers,
+            pipeline,
+            base,
+            client,
+            database,
+            earlier_log,
+        }
     }
 
     /// Starts the pipeline again on the same folder, after it has ended.
     async fn restart(&mut self) {
-        let (pipeline, base) =
-            start_pipeline(&self.paths, &self.folder, &self.providers, &self.set).await;
+        self.earlier_log = self.log();
+        let (pipeline, base) = self.worker("pipeline").await;
         self.client = NativeClient::new(base.clone()).expect("a client");
         (self.pipeline, self.base) = (pipeline, base);
+    }
+
+    /// What the worker of that name said so far is part of the log.
+    fn keep_log(&mut self, name: &str) {
+        let log = fs_err::read_to_string(self.folder.path().join(format!("{name}.log")));
+        self.earlier_log += &log.expect("a log");
+    }
+
+    /// Starts a worker of that name, with a folder of its own, on the same database and providers.
+    async fn worker(&self, name: &str) -> (Server, Url) {
+        let worker = Worker { folder: self.folder.path(), name };
+        worker.start(&self.paths, &self.providers, &self.set, self.database.as_deref()).await
     }
 
     async fn submit(&self, job: Value) -> Accepted {
@@ -128,13 +163,14 @@ impl World {
     }
 
     fn log(&self) -> String {
-        fs_err::read_to_string(self.folder.path().join("pipeline.log")).unwrap_or_default()
+        let log = fs_err::read_to_string(self.folder.path().join("pipeline.log"));
+        self.earlier_log.clone() + &log.unwrap_or_default()
     }
 
     /// Files that no ended job may leave: in job folders, and half downloads in the store.
     fn leftovers(&self) -> Vec<String> {
         let mut found = Vec::new();
-        walk(&self.data_dir(), &mut |path| {
+        walk(self.folder.path(), &mut |path| {
             let text = path.to_string_lossy().into_owned();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let temporary = name.contains(".part.") || name.starts_with('.');
@@ -159,21 +195,49 @@ impl World {
     }
 }
 
-async fn start_pipeline(
-    paths: &Paths,
-    folder: &TempDir,
-    providers: &Addresses,
-    set: &[String],
-) -> (Server, Url) {
-    let args = PipelineArgs {
-        profile: "optimized",
-        set,
-        data_dir: &folder.path().join("data"),
-        providers,
+/// A new database on the tests' PostgreSQL server. None: there is no server, and this is no build server.
+async fn database() -> Option<String> {
+    let Ok(server) = std::env::var("REELBENCH_POSTGRES") else {
+        assert!(std::env::var_os("CI").is_none(), "no REELBENCH_POSTGRES on a build server");
+        eprintln!("skipped: no REELBENCH_POSTGRES; `cargo xtask test` starts a server");
+        return None;
     };
-    let pipeline = Pipeline::new(paths.binary("debug", "pipeline"));
-    let log = folder.path().join("pipeline.log");
-    pipeline.serve(paths, &args, &log).await.expect("a pipeline")
+    let name = format!("e2e_{}", std::process::id());
+    let mut psql = tokio::process::Command::new("psql");
+    psql.args([&server, "-qc", &format!("CREATE DATABASE {name}")]);
+    assert!(psql.status().await.expect("psql is there").success());
+    let mut address: Url = server.parse().expect("an address");
+    address.set_path(&name);
+    Some(address.into())
+}
+
+/// A pipeline process; its data and its log are in `folder`, under its name.
+struct Worker<'a> {
+    folder: &'a std::path::Path,
+    name: &'a str,
+}
+
+impl Worker<'_> {
+    async fn start(
+        &self,
+        paths: &Paths,
+        providers: &Addresses,
+        set: &[String],
+        database: Option<&str>,
+    ) -> (Server, Url) {
+        let data =
+            if self.name == "pipeline" { "data".to_owned() } else { format!("data-{}", self.name) };
+        let args = PipelineArgs {
+            profile: "optimized",
+            set,
+            data_dir: &self.folder.join(data),
+            providers,
+            database,
+        };
+        let pipeline = Pipeline::new(paths.binary("debug", "pipeline"));
+        let log = self.folder.join(format!("{}.log", self.name));
+        pipeline.serve(paths, &args, &log).await.expect("a pipeline")
+    }
 }
 
 fn walk(folder: &std::path::Path, seen: &mut dyn FnMut(&std::path::Path)) {

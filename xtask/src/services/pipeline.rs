@@ -18,6 +18,8 @@ const S3_ACCESS_KEY: &str = "fixture";
 /// Secret key of the fixtures' S3.
 pub const S3_SECRET_KEY: &str = "fixture-secret";
 
+/// Holds the address of its database.
+const DATABASE_ENV: &str = "REELBENCH_JOBS_DATABASE";
 /// Environment variables and what they hold, for the tests that set `api.tokens`.
 pub const TOKENS: [(&str, &str); 3] = [
     ("FIXTURE_ADMIN_TOKEN", "fixture-token-of-an-admin"),
@@ -42,6 +44,8 @@ pub struct PipelineArgs<'a> {
     pub data_dir: &'a Path,
     /// Where its providers are.
     pub providers: &'a Addresses,
+    /// Address of the PostgreSQL database of its jobs. None: SQLite in the folder.
+    pub database: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -87,6 +91,10 @@ impl Pipeline {
         command.envs(TOKENS);
         command.env("AWS_ACCESS_KEY_ID", S3_ACCESS_KEY);
         command.env("AWS_SECRET_ACCESS_KEY", S3_SECRET_KEY);
+        if let Some(address) = args.database {
+            command.env(DATABASE_ENV, address);
+            command.args(["--set", &format!("jobs.postgres_env='{DATABASE_ENV}'")]);
+        }
         let (server, Listening { listening }) = Server::start("pipeline", command, log).await?;
         Ok((server, listening))
     }

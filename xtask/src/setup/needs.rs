@@ -174,6 +174,13 @@ pub const NEEDS: &[Need] = &[
         goals: &[Goal::Test],
     },
     Need {
+        name: "redis-server",
+        probe: Probe::Program(&["redis-server"]),
+        package: "redis-server",
+        lost: "the cache that services share is not tested",
+        goals: &[Goal::Test],
+    },
+    Need {
         name: "mmdebstrap",
         probe: Probe::Program(&["mmdebstrap"]),
         package: "mmdebstrap",

@@ -33,6 +33,33 @@ impl VideoSource {
     }
 }
 
+/// Which limit a call of a provider counts against, and with which model a picture is generated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// Texts, searches, small pictures and corrections of faces: many at once.
+    Light,
+    /// Pictures and videos of large models.
+    Heavy,
+    /// Comics: two models, one after the other.
+    Comic,
+}
+
+impl Class {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Light, Self::Heavy, Self::Comic];
+
+    /// The name in documents, settings and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Light => "light",
+            Self::Heavy => "heavy",
+            Self::Comic => "comic",
+        }
+    }
+}
+
 /// In which order clips are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -18,6 +18,7 @@ fn check_refused(document: &str, reason: &str) {
 fn what_is_not_known_is_refused() {
     check_refused(r#"{"video_subjekt": "sea"}"#, "unknown field `video_subjekt`");
     check_refused(r#"{"video_aspect": "4:3"}"#, "unknown variant `4:3`");
+    check_refused(r#"{"generation": "large"}"#, "unknown variant `large`");
     check_refused(r#"{"priority": "now"}"#, "unknown variant `now`");
     check_refused(r#"{"video_size": "wide"}"#, "expected a size such as 540x960, found \"wide\"");
 }

@@ -10,8 +10,7 @@ use protocol::{JobError, JobState, Outcome};
 use super::{DATABASE_PAUSE, Failure, Running, Shared};
 use crate::chance;
 use crate::error::StageError;
-use crate::job::store::Spent;
-use crate::job::{Claim, StoreError};
+use crate::job::{Claim, Lane, StoreError};
 use crate::settings;
 
 /// The longest wait before the next attempt, without its chance.
@@ -36,10 +35,14 @@ impl Shared {
         if self.store.cancel_requested(&claim.id).await.unwrap_or(false) {
             running.cancel.cancel();
         }
+        if claim.attempt == 1 {
+            let lane = Lane::of(&claim.spec).as_str();
+            metrics::histogram!("reelbench_queue_wait_seconds", "lane" => lane)
+                .record(claim.waited.as_secs_f64());
+        }
         let ending = self.work_on(&claim, &running).await;
-        let spent = claim.spent();
         self.running().remove(&claim.id);
-        while let Err(error) = self.write_down(&claim, spent, &ending).await {
+        while let Err(error) = self.write_down(&claim, &ending).await {
             // A full disk or a busy database: until it is written down, the job counts as running.
             tracing::error!(job = claim.id, %error, "cannot write down how a job ended");
             if self.hand_back.is_cancelled() {
@@ -77,13 +80,8 @@ impl Shared {
         }
     }
 
-    async fn write_down(
-        &self,
-        claim: &Claim,
-        spent: Spent,
-        ending: &Ending,
-    ) -> Result<(), StoreError> {
-        let id = &claim.id;
+    async fn write_down(&self, claim: &Claim, ending: &Ending) -> Result<(), StoreError> {
+        let (id, spent) = (&claim.id, claim.spent());
         let (state, ended) = match ending {
             Ending::Done(outcome) => {
                 (JobState::Succeeded, self.store.succeed(claim, spent, outcome).await?)
@@ -122,6 +120,8 @@ impl Shared {
             }
         };
         if ended {
+            metrics::histogram!("reelbench_job_duration_seconds", "outcome" => state.as_str())
+                .record(claim.since_submit().as_secs_f64());
             self.ended(id, state).await;
         }
         Ok(())

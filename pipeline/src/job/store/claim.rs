@@ -22,7 +22,10 @@ pub struct Claim {
     pub max_attempts: u32,
     /// Time for this attempt. None: as long as it takes.
     pub timeout: Option<Duration>,
+    /// How long it waited so far, over all attempts.
+    pub waited: Duration,
     pub(super) epoch: i64,
+    submitted_us: u64,
     /// Runs while a stage is at work.
     pub stages: BusyClock,
     /// When it was claimed, on the database's clock and on ours that never jumps.
@@ -38,10 +41,20 @@ impl Claim {
         self.started_us.saturating_add(since)
     }
 
+    /// From the submit to now, over all attempts.
+    pub fn since_submit(&self) -> Duration {
+        Duration::from_micros(self.now_us().saturating_sub(self.submitted_us))
+    }
+
     /// Where the time went since it was claimed.
     pub fn spent(&self) -> Spent {
-        let worked = self.stages.total();
-        Spent { worked, overhead: self.started.elapsed().saturating_sub(worked) }
+        let (worked, whole) = (self.stages.total(), self.started.elapsed());
+        let whole_us = u64::try_from(whole.as_micros()).unwrap_or(u64::MAX);
+        Spent {
+            worked,
+            overhead: whole.saturating_sub(worked),
+            until_us: self.started_us.saturating_add(whole_us),
+        }
     }
 }
 
@@ -52,17 +65,21 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn claim(&self, lanes: &[Lane]) -> Result<Option<Claim>, StoreError> {
-        let now = self.now_us();
+        // The claim takes time, too: it counts from here.
+        let (now, started) = (self.now_us(), Instant::now());
         let statement = format!(
             "UPDATE jobs SET state = 'running', attempt = attempt + 1, epoch = epoch + 1,
-                    started_us = $1, waited_us = waited_us + $1 - queued_us,
+                    queued_us = $1,
+                    started_us = CASE WHEN $1 > queued_us THEN $1 ELSE queued_us END,
+                    waited_us = waited_us + CASE WHEN $1 > queued_us THEN $1 - queued_us ELSE 0 END,
                     owner = $2, lease_until_us = $3
              WHERE seq = (SELECT seq FROM jobs
                           WHERE state = 'queued' AND lane IN ({}) AND not_before_us <= $1
                             AND (expires_us IS NULL OR expires_us > $1)
                             AND NOT EXISTS (SELECT 1 FROM queue WHERE paused = 1)
                           ORDER BY place, seq LIMIT 1 {})
-             RETURNING id, spec, attempt, max_attempts, epoch, timeout_us",
+             RETURNING id, spec, attempt, max_attempts, epoch, timeout_us, started_us,
+                       submitted_us, waited_us",
             names(lanes),
             self.database.skip_locked,
         );
@@ -82,11 +99,14 @@ impl Store {
                 timeout: row
                     .try_get::<Option<i64>, _>("timeout_us")?
                     .map(|us| Duration::from_micros(us.cast_unsigned())),
+                waited: Duration::from_micros(row.try_get::<i64, _>("waited_us")?.cast_unsigned()),
                 epoch: row.try_get("epoch")?,
+                submitted_us: row.try_get::<i64, _>("submitted_us")?.cast_unsigned(),
                 id,
                 stages: BusyClock::default(),
-                started_us: now,
-                started: Instant::now(),
+                // Not before it was queued, whatever the clocks of two machines say.
+                started_us: row.try_get::<i64, _>("started_us")?.cast_unsigned(),
+                started,
             })),
             // Written by another version: no worker could ever do it.
             Err(error) => {

@@ -14,6 +14,8 @@ pub struct Spent {
     pub worked: Duration,
     /// None was.
     pub overhead: Duration,
+    /// When this was looked at, on the clock of the claim.
+    pub until_us: u64,
 }
 
 impl Store {
@@ -70,7 +72,7 @@ impl Store {
         .bind(state.as_str())
         .bind(error.map(json))
         .bind(outcome.map(json))
-        .bind(instant(claim.now_us()))
+        .bind(instant(spent.until_us))
         .bind(micros(spent.worked))
         .bind(micros(spent.overhead))
         .bind(&claim.id)
@@ -101,7 +103,7 @@ impl Store {
                     finished_us = CASE cancel_requested WHEN 1 THEN $1 END
              WHERE id = $5 AND epoch = $6 AND state = 'running' RETURNING cancel_requested",
         )
-        .bind(instant(claim.now_us()))
+        .bind(instant(spent.until_us))
         .bind(micros(pause))
         .bind(micros(spent.worked))
         .bind(micros(spent.overhead))
@@ -126,7 +128,7 @@ impl Store {
                     worked_us = worked_us + $2, overhead_us = overhead_us + $3
              WHERE id = $4 AND epoch = $5 AND state = 'running'",
         )
-        .bind(instant(claim.now_us()))
+        .bind(instant(spent.until_us))
         .bind(micros(spent.worked))
         .bind(micros(spent.overhead))
         .bind(&claim.id)

@@ -21,7 +21,7 @@ impl Store {
         };
         let rows = sqlx::query(
             "UPDATE jobs SET state = $1, error = $2, finished_us = $3,
-                    waited_us = waited_us + $3 - queued_us
+                    waited_us = waited_us + CASE WHEN $3 > queued_us THEN $3 - queued_us ELSE 0 END
              WHERE state = 'queued' AND expires_us <= $3 RETURNING id",
         )
         .bind(JobState::Failed.as_str())

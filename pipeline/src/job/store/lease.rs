@@ -50,7 +50,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn renew(&self) -> Result<Vec<Held>, StoreError> {
-        self.database.compare_clocks().await?;
+        self.database.compare_clocks(1).await?;
         let rows = sqlx::query(
             "UPDATE jobs SET lease_until_us = $1 WHERE owner = $2 AND state = 'running'
              RETURNING id, epoch, cancel_requested",
@@ -132,7 +132,7 @@ async fn set(
 ) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE jobs SET state = $1, error = $2, owner = '', epoch = epoch + 1, queued_us = $3,
-                lost_us = lost_us + $3 - started_us,
+                lost_us = lost_us + CASE WHEN $3 > started_us THEN $3 - started_us ELSE 0 END,
                 finished_us = CASE WHEN $1 = 'queued' THEN NULL ELSE $3 END
          WHERE id = $4 AND state = 'running'",
     )

@@ -6,7 +6,8 @@ use protocol::{JobState, JobStatus};
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Store, StoreError};
+use super::view::{can_be_name, counts};
+use super::{Counts, Store, StoreError};
 
 /// Which jobs.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +81,34 @@ impl Store {
             by_job.entry(row.try_get("job")?).or_default().push(row);
         }
         Ok(by_job)
+    }
+
+    /// How many jobs of a batch are in each state, every state named.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn counts_of_batch(&self, batch: &str) -> Result<Counts, StoreError> {
+        if !can_be_name(batch) {
+            return counts(&[]);
+        }
+        let rows =
+            sqlx::query("SELECT state, count(*) AS n FROM jobs WHERE batch = $1 GROUP BY state")
+                .bind(batch)
+                .fetch_all(&self.database.reader)
+                .await?;
+        counts(&rows)
+    }
+
+    /// Names of the jobs of a batch that have not ended.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn open_of_batch(&self, batch: &str) -> Result<Vec<String>, StoreError> {
+        let open =
+            "SELECT id FROM jobs WHERE batch = $1 AND state IN ('queued', 'running') ORDER BY seq";
+        Ok(sqlx::query_scalar(open).bind(batch).fetch_all(&self.database.reader).await?)
     }
 
     /// How many jobs wait and run in each lane.

@@ -3,6 +3,7 @@
 use protocol::JobState;
 use sqlx::Row;
 
+use super::view::can_be_name;
 use super::{Store, StoreError, instant};
 
 /// Answer to a request to cancel.
@@ -36,9 +37,13 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn cancel(&self, id: &str) -> Result<CancelAnswer, StoreError> {
+        if !can_be_name(id) {
+            return Ok(CancelAnswer::Unknown);
+        }
         let row = sqlx::query(
             "UPDATE jobs SET cancel_requested = 1,
-                    waited_us = CASE state WHEN 'queued' THEN waited_us + $1 - queued_us ELSE waited_us END,
+                    waited_us = waited_us
+                        + CASE WHEN state = 'queued' AND $1 > queued_us THEN $1 - queued_us ELSE 0 END,
                     finished_us = CASE state WHEN 'queued' THEN $1 ELSE finished_us END,
                     state = CASE state WHEN 'queued' THEN 'cancelled' ELSE state END
              WHERE id = $2 AND state IN ('queued', 'running') RETURNING state",
@@ -67,7 +72,7 @@ impl Store {
     pub async fn purge(&self) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query(
             "UPDATE jobs SET state = 'cancelled', cancel_requested = 1, finished_us = $1,
-                    waited_us = waited_us + $1 - queued_us
+                    waited_us = waited_us + CASE WHEN $1 > queued_us THEN $1 - queued_us ELSE 0 END
              WHERE state = 'queued' RETURNING id",
         )
         .bind(instant(self.now_us()))
@@ -82,10 +87,13 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn retry(&self, id: &str) -> Result<RetryAnswer, StoreError> {
+        if !can_be_name(id) {
+            return Ok(RetryAnswer::Unknown);
+        }
         let done = sqlx::query(
             "UPDATE jobs SET state = 'queued', max_attempts = attempt + max_attempts, error = NULL,
                     not_before_us = 0, queued_us = $1, finished_us = NULL, expires_us = NULL,
-                    lost_us = lost_us + $1 - finished_us
+                    lost_us = lost_us + CASE WHEN $1 > finished_us THEN $1 - finished_us ELSE 0 END
              WHERE id = $2 AND state = 'failed' AND files_gone = 0",
         )
         .bind(instant(self.now_us()))

@@ -19,6 +19,9 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn status(&self, id: &str) -> Result<Option<JobStatus>, StoreError> {
+        if !can_be_name(id) {
+            return Ok(None);
+        }
         let row = sqlx::query("SELECT * FROM jobs WHERE id = $1")
             .bind(id)
             .fetch_optional(&self.database.reader);
@@ -86,17 +89,27 @@ impl Store {
         let rows = sqlx::query("SELECT state, count(*) AS n FROM jobs GROUP BY state")
             .fetch_all(&self.database.reader)
             .await?;
-        let mut counts: Counts = JobState::ALL.map(|state| (state, 0)).to_vec();
-        for row in rows {
-            let name: String = row.try_get("state")?;
-            for (state, count) in &mut counts {
-                if state.as_str() == name {
-                    *count = row.try_get::<i64, _>("n")?.cast_unsigned();
-                }
+        counts(&rows)
+    }
+}
+
+/// PostgreSQL has no U+0000 in its texts: asking for one is an error.
+pub(super) fn can_be_name(text: &str) -> bool {
+    !text.contains('\0')
+}
+
+/// Rows of a state and a number as counts, every state named.
+pub(super) fn counts(rows: &[AnyRow]) -> Result<Counts, StoreError> {
+    let mut counts: Counts = JobState::ALL.map(|state| (state, 0)).to_vec();
+    for row in rows {
+        let name: String = row.try_get("state")?;
+        for (state, count) in &mut counts {
+            if state.as_str() == name {
+                *count = row.try_get::<i64, _>("n")?.cast_unsigned();
             }
         }
-        Ok(counts)
     }
+    Ok(counts)
 }
 
 /// In the order in which they began.

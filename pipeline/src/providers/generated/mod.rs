@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fetch::{Blob, FetchError, Fetcher, Progress};
-use protocol::Size;
+use protocol::{Class, Size};
 
 pub use self::template::TemplateError;
 use super::{ProviderError, SetupError, to_its_end};
@@ -24,6 +24,8 @@ pub struct Wish {
     pub seed: u64,
     /// The picture's size.
     pub size: Size,
+    /// Which limit it counts against, and, where there are several, which model makes it.
+    pub class: Class,
 }
 
 /// Brings the files of generators into the store.

@@ -190,11 +190,13 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use protocol::Class;
+
     use super::*;
 
     fn wish() -> Wish {
         let prompt = "waves {{seed}} \"at\" night\n".to_owned();
-        Wish { prompt, seed: 7, size: Size { width: 540, height: 960 } }
+        Wish { prompt, seed: 7, size: Size { width: 540, height: 960 }, class: Class::Heavy }
     }
 
     #[test]

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use fetch::{Fetcher, Policy, Silent, Store};
-use protocol::Size;
+use protocol::{Class, Size};
 use tempfile::TempDir;
 
 use super::{Product, Transfer, Wish};
+use crate::providers::Common;
+use crate::settings::{self, Settings};
 
 /// Serves `router` on loopback and gives its base URL.
 pub(super) async fn serve(router: Router) -> String {
@@ -29,7 +31,18 @@ pub(super) fn transfer() -> (TempDir, Transfer) {
 }
 
 pub(super) fn wish(prompt: &str) -> Wish {
-    Wish { prompt: prompt.to_owned(), seed: 7, size: Size { width: 540, height: 960 } }
+    Wish {
+        prompt: prompt.to_owned(),
+        seed: 7,
+        size: Size { width: 540, height: 960 },
+        class: Class::Heavy,
+    }
+}
+
+/// Limits of which the class of [`wish`] has `heavy`.
+pub(super) fn limits(heavy: usize) -> Common {
+    let limits = settings::Limits { heavy, ..settings::Limits::default() };
+    Common::new(&Settings { limits, ..Settings::default() }).expect("nothing is named")
 }
 
 /// The names and contents of what was made.

@@ -1,17 +1,20 @@
+use std::time::Instant;
+
 use super::*;
 use crate::providers::test_server::{TestServer, client, say};
 
 const KEY: &str = "sk+secret/1";
 
-fn call<'a>(client: &'a reqwest::Client, key: &'a SecretString) -> Call<'a> {
+fn call<'a>(client: &'a Client, key: &'a SecretString) -> Call<'a> {
     Call {
         client,
-        request: client.get("http://127.0.0.1/").build(),
+        request: client.requests().get("http://127.0.0.1/").build(),
         url: "http://127.0.0.1/",
         key: Some(key),
         key_env: "THE_KEY",
         max_bytes: 1,
         patience: Duration::from_secs(20),
+        slots: None,
     }
 }
 
@@ -50,30 +53,12 @@ fn retry_after_is_seconds_or_a_date() {
     check("Wed, 21 Oct 2015 07:27:30 GMT", Some(0));
 }
 
-#[test]
-fn a_pause_obeys_the_provider_within_what_is_left() {
-    let check = |left_s, asked_s: Option<u64>, expected_s: Option<u64>| {
-        let [left, pause] = [left_s, 2].map(Duration::from_secs);
-        let pause = pause_within(left, pause, asked_s.map(Duration::from_secs));
-        assert_eq!(pause, expected_s.map(Duration::from_secs), "{left_s} {asked_s:?}");
-    };
-    check(0, None, None);
-    check(2, None, None);
-    check(2, Some(0), None);
-    check(20, Some(20), None);
-    check(20, Some(86_400), None);
-    check(20, Some(19), Some(19));
-    check(99_999, Some(86_400), Some(30));
-    check(20, None, Some(2));
-    check(20, Some(0), Some(2));
-}
-
 /// The server wants a second before each attempt: there is time for one.
 #[tokio::test]
 async fn no_attempt_begins_after_the_time_for_all_of_them() {
     let server = TestServer::start(vec![say(503, "Retry-After: 1\r\n", "")]).await;
-    let (client, key) = (client(), SecretString::from(KEY));
-    let request = client.get(&server.base_url).build();
+    let (client, key) = (Client::from(client()), SecretString::from(KEY));
+    let request = client.requests().get(&server.base_url).build();
     let call = Call { request, patience: Duration::from_millis(1500), ..call(&client, &key) };
     let began = Instant::now();
     let error = call.bytes().await.expect_err("it stays away");
@@ -85,7 +70,7 @@ async fn no_attempt_begins_after_the_time_for_all_of_them() {
 #[test]
 fn a_status_is_read_with_its_reason() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let (client, key) = (reqwest::Client::new(), SecretString::from(KEY));
+    let (client, key) = (Client::from(reqwest::Client::new()), SecretString::from(KEY));
     let call = call(&client, &key);
     let check = |status, body: &str, expected: &str, passing| {
         let error = call.refusal(3, status, body.as_bytes());

@@ -1,7 +1,10 @@
-use std::sync::atomic::AtomicUsize;
-use std::time::SystemTime;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
+use super::files::SWEEP_EVERY;
 use super::*;
+use crate::settings;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -11,8 +14,15 @@ struct World {
     n_asked: AtomicUsize,
 }
 
+pub(super) const SHELF: Shelf = Shelf { name: "llm", metric: "answers" };
+
 fn kept(folder: &tempfile::TempDir) -> Kept<String> {
-    Kept::new(folder.path().join("kept"), DAY, "answers")
+    kept_as(folder, &settings::Cache::default())
+}
+
+fn kept_as(folder: &tempfile::TempDir, settings: &settings::Cache) -> Kept<String> {
+    let keeping = Keeping::new(settings).expect("no Redis is named");
+    keeping.keep(SHELF, folder.path().join("cache/llm"), DAY)
 }
 
 fn world() -> World {
@@ -136,7 +146,7 @@ async fn a_flight_that_is_given_up_is_taken_over() {
 #[tokio::test]
 async fn a_folder_that_cannot_be_written_costs_nothing_but_the_file() {
     let world = world();
-    fs_err::write(world.folder.path().join("kept"), "no folder").expect("written");
+    fs_err::write(world.folder.path().join("cache"), "no folder").expect("written");
     assert_eq!(world.get(Ok("Waves.")).await.as_deref(), Ok("Waves."));
 }
 
@@ -150,11 +160,11 @@ fn a_sweep_removes_what_is_old_and_of_too_many_the_oldest() {
     world.touch(".tmpNew", 0);
     world.kept.folder.try_sweep(9).expect("swept");
     assert_eq!(world.files(), [".tmpNew", "mid.json", "new.json"]);
-    world.kept.folder.try_sweep(2).expect("swept");
-    assert_eq!(world.files(), [".tmpNew", "new.json"]);
     world.touch("old.json", 25);
     kept(&world.folder);
-    assert_eq!(world.files(), [".tmpNew", "new.json"], "at the start");
+    assert_eq!(world.files(), [".tmpNew", "mid.json", "new.json"], "at the start");
+    kept_as(&world.folder, &settings::Cache { max_files: 2, ..settings::Cache::default() });
+    assert_eq!(world.files(), [".tmpNew", "new.json"], "no more than are set");
 }
 
 #[test]
@@ -166,4 +176,83 @@ fn what_is_old_goes_while_answers_come() {
         world.kept.folder.write(Digest::of(&number.to_le_bytes()), b"{}").expect("written");
     }
     assert!(!old.exists());
+}
+
+/// How many of `n` answers of about `n_bytes` are still in memory.
+async fn n_in_memory(settings: &settings::Cache, n: u64, n_bytes: usize) -> u64 {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let kept = kept_as(&folder, settings);
+    for number in 0..n {
+        let ask = async { Ok::<_, i32>("x".repeat(n_bytes)) };
+        let key = Digest::of(&number.to_le_bytes());
+        kept.get_or_ask(key, |_| true, ask).await.expect("an answer");
+    }
+    kept.memory.run_pending_tasks().await;
+    kept.memory.entry_count()
+}
+
+#[tokio::test]
+async fn memory_holds_as_many_bytes_and_as_many_answers_as_it_is_set() {
+    let settings = settings::Cache { memory_bytes: 100_000, ..settings::Cache::default() };
+    let few = n_in_memory(&settings, 50, 9_900).await;
+    assert!((5..=10).contains(&few), "{few} of 10 kB each in 100 kB");
+    let some = settings::Cache { memory_entries: 7, ..settings };
+    let found = n_in_memory(&some, 50, 10).await;
+    assert!((5..=7).contains(&found), "{found} of 7");
+}
+
+/// Claim 003-9: of too many the one that was asked longest ago goes. The other policy keeps what is asked
+/// often.
+#[tokio::test]
+async fn the_answer_that_was_asked_longest_ago_goes_where_it_is_set_so() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let eviction = settings::Eviction::Lru;
+    let settings = settings::Cache { memory_entries: 2, eviction, ..settings::Cache::default() };
+    let kept = kept_as(&folder, &settings);
+    let keys = [0_u8, 1, 2].map(|number| Digest::of(&[number]));
+    for place in [0, 1, 0, 2] {
+        let ask = async { Ok::<_, i32>(place.to_string()) };
+        kept.get_or_ask(keys[place], |_| true, ask).await.expect("an answer");
+        kept.memory.run_pending_tasks().await;
+    }
+    assert_eq!(keys.map(|key| kept.memory.contains_key(&key)), [true, false, true]);
+}
+
+#[tokio::test]
+async fn what_one_service_exports_another_begins_with() {
+    let mut world = world();
+    world.get(Ok("Waves.")).await.expect("an answer");
+    world.touch("not-a-digest.json", 0);
+    let mut lines = Vec::new();
+    assert_eq!(export(world.folder.path(), &mut lines).expect("exported"), 1);
+    assert_eq!(export(&world.folder.path().join("gone"), &mut Vec::new()).expect("none"), 0);
+
+    world.folder = tempfile::tempdir().expect("temporary folder");
+    let file = world.folder.path().join("answers.jsonl");
+    fs_err::write(&file, &lines).expect("written");
+    let warm = settings::Cache { warm_up: Some(file.clone()), ..settings::Cache::default() };
+    world.kept = kept_as(&world.folder, &warm);
+    assert_eq!(world.get(Err(7)).await.as_deref(), Ok("Waves."), "nobody is asked");
+
+    fs_err::write(&file, "\n{\"cache\": \"llm\"}\n").expect("written");
+    let error = Keeping::new(&warm).expect_err("no answer").to_string();
+    assert!(error.contains("answers.jsonl, line 2: expected an answer"), "{error}");
+}
+
+#[tokio::test]
+async fn hits_and_misses_are_timed_apart() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let mut world = world();
+    for answer in [Err(7), Ok("Waves."), Ok("Waves."), Ok("Waves.")] {
+        let _ = world.get(answer).await;
+    }
+    world.kept = kept(&world.folder);
+    world.get(Err(7)).await.expect("from its file");
+    let rendered = recorder.handle().render();
+    for (result, n) in [("miss", 2), ("memory", 2), ("file", 1)] {
+        let count =
+            format!("reelbench_cache_seconds_count{{cache=\"llm\",result=\"{result}\"}} {n}\n");
+        assert!(rendered.contains(&count), "{count} in {rendered}");
+    }
 }

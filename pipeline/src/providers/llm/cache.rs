@@ -5,16 +5,22 @@ use std::path::Path;
 use fetch::Digest;
 
 use super::Question;
-use crate::providers::kept::Kept;
+use crate::providers::kept::{Keeping, Kept, Shelf};
 use crate::settings;
 
+/// The answers.
+pub(super) const SHELF: Shelf = Shelf { name: "llm", metric: "reelbench_llm_answers_total" };
 /// Changed when the same key means another answer.
 const VERSION: u32 = 1;
 
 /// Accepted answers, as the settings say. None: nothing is kept.
-pub(super) fn kept(settings: &settings::Llm, data_dir: &Path) -> Option<Kept<String>> {
+pub(super) fn kept(
+    settings: &settings::Llm,
+    data_dir: &Path,
+    keeping: &Keeping,
+) -> Option<Kept<String>> {
     let (folder, ttl) = (data_dir.join("cache/llm"), settings::seconds(settings.cache_ttl_s));
-    settings.cache.then(|| Kept::new(folder, ttl, "reelbench_llm_answers_total"))
+    settings.cache.then(|| keeping.keep(SHELF, folder, ttl))
 }
 
 /// The SHA-256 of all that changes an answer.

@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::*;
-use crate::providers::http::ATTEMPTS;
+use crate::providers::Keeping;
+use crate::providers::patience::ATTEMPTS;
 use crate::providers::test_server::{Answer, TestServer, client, say};
 
 const KEY: &str = "sk-very-secret";
@@ -26,16 +27,21 @@ fn said(text: &str) -> Answer {
 async fn llm(answers: Vec<Answer>, key: Option<&str>) -> (TestServer, Llm) {
     let server = TestServer::start(answers).await;
     let llm = Llm {
-        client: client(),
+        client: client().into(),
         url: format!("{}/v1/chat/completions", server.base_url),
         model: "small".to_owned(),
         key: Key::read("THE_KEY", key.map(OsStr::new)).expect("a key"),
         temperature: None,
         budget: Duration::from_secs(60),
+        slots: Slots::new("light", 8),
         formats: Arc::default(),
         kept: None,
     };
     (server, llm)
+}
+
+fn keeping() -> Keeping {
+    Keeping::new(&settings::Cache::default()).expect("no Redis is named")
 }
 
 fn question(schema: Option<(&'static str, Value)>) -> Question {
@@ -281,7 +287,7 @@ async fn the_temperature_is_sent_where_it_is_set() {
 #[tokio::test]
 async fn an_answer_is_kept_for_this_process_and_for_the_next() {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let kept = || Some(Kept::new(folder.path().to_owned(), HOUR, "answers"));
+    let kept = || Some(keeping().keep(cache::SHELF, folder.path().to_owned(), HOUR));
     let (server, mut llm) = llm(vec![said("Wind."), said("Waves.")], None).await;
     llm.kept = kept();
     // One flight for all who ask at once; the answer that was no use is not kept.
@@ -302,7 +308,7 @@ async fn an_answer_is_kept_for_this_process_and_for_the_next() {
 async fn errors_and_useless_answers_are_not_kept() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let (server, mut llm) = llm(vec![say(404, "", "no"), said("Wind.")], None).await;
-    llm.kept = Some(Kept::new(folder.path().to_owned(), HOUR, "answers"));
+    llm.kept = Some(keeping().keep(cache::SHELF, folder.path().to_owned(), HOUR));
     for n_asked in [1, 3, 5] {
         llm.ask(&question(None), waves).await.expect_err("no use");
         assert_eq!(server.asked().len(), n_asked);

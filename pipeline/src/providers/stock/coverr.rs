@@ -50,6 +50,7 @@ pub(super) async fn search(
     let request = |key: Option<&secrecy::SecretString>| {
         let request = site
             .client
+            .requests()
             .get(&url)
             .query(&[("query", term), ("urls", "true")])
             .query(&[("page_size", PAGE_SIZE)]);

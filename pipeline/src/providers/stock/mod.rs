@@ -10,19 +10,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use fetch::Digest;
-use protocol::{Size, VideoSource};
+use protocol::{Class, Size, VideoSource};
 use serde::{Deserialize, Serialize};
 
 pub use self::pixabay::MAX_TERM_CHARS;
 use self::site::Site;
-use super::kept::Kept;
-use super::{Key, ProviderError, SetupError};
+use super::kept::{Kept, Shelf};
+use super::{Client, Common, Key, ProviderError, SetupError};
 use crate::settings;
 
 /// Time for one search.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(30);
 /// Searches, by where their answers come from.
-const SEARCHES: &str = "reelbench_stock_searches_total";
+const SEARCHES: Shelf = Shelf { name: "search", metric: "reelbench_stock_searches_total" };
 /// Enlarged more than this, a picture looks soft.
 const MAX_ENLARGEMENT: f64 = 1.25;
 
@@ -88,18 +88,23 @@ impl Stock {
     /// # Errors
     ///
     /// A variable holds what is no key, or the HTTP client cannot be built.
-    pub fn new(settings: &settings::Stock, cache: &Path) -> Result<Self, SetupError> {
-        let client = reqwest::Client::builder().timeout(SEARCH_TIMEOUT).build()?;
+    pub fn new(
+        settings: &settings::Stock,
+        cache: &Path,
+        common: &Common,
+    ) -> Result<Self, SetupError> {
+        let client = Client::new(common.http, Some(SEARCH_TIMEOUT))?;
         let site = |name, site: &settings::StockSite| -> Result<Site, SetupError> {
             let keys = Key::all_from_env(&site.api_key_env)?;
-            Ok(Site::new(name, client.clone(), &site.base_url, keys))
+            let slots = common.limits.of(Class::Light).clone();
+            Ok(Site::new(name, client.clone(), &site.base_url, keys, slots))
         };
         let age = settings::seconds(settings.search_cache_h * 3600.0);
         Ok(Self {
             pexels: site("pexels", &settings.pexels)?,
             pixabay: site("pixabay", &settings.pixabay)?,
             coverr: site("coverr", &settings.coverr)?,
-            kept: (!age.is_zero()).then(|| Kept::new(cache.to_owned(), age, SEARCHES)),
+            kept: (!age.is_zero()).then(|| common.keeping.keep(SEARCHES, cache.to_owned(), age)),
         })
     }
 

@@ -57,7 +57,7 @@ async fn ask(
 ) -> Result<Vec<Candidate>, ProviderError> {
     let url = format!("{}/videos/search", site.base_url);
     let request = |key: Option<&SecretString>| {
-        let mut request = site.client.get(&url).query(&[("query", term)]);
+        let mut request = site.client.requests().get(&url).query(&[("query", term)]);
         if let Some(orientation) = orientation {
             request = request.query(&[("orientation", orientation)]);
         }

@@ -49,6 +49,7 @@ pub(super) async fn search(
     let request = |key: Option<&SecretString>| {
         let request = site
             .client
+            .requests()
             .get(&url)
             .query(&[("q", term.as_str()), ("video_type", "all")])
             .query(&[("per_page", PER_PAGE)]);

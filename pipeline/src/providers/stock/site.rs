@@ -7,8 +7,9 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use super::keys::{Keys, Quota, Turn};
+use crate::limits::Slots;
 use crate::providers::http::{Answer, Call, Failure, MAX_JSON_BYTES};
-use crate::providers::{Key, ProviderError};
+use crate::providers::{Client, Key, ProviderError};
 
 /// Keys that rest are waited for so long; Pixabay's minute is soon over, Pexels' hour is not.
 const MAX_REST: Duration = Duration::from_secs(30);
@@ -18,20 +19,22 @@ const MAX_REST: Duration = Duration::from_secs(30);
 pub(super) struct Site {
     /// For messages, metrics and the cache.
     pub(super) name: &'static str,
-    pub(super) client: reqwest::Client,
+    pub(super) client: Client,
     pub(super) base_url: String,
+    slots: Slots,
     keys: Keys,
 }
 
 impl Site {
     pub(super) fn new(
         name: &'static str,
-        client: reqwest::Client,
+        client: Client,
         base_url: &str,
         keys: Vec<Key>,
+        slots: Slots,
     ) -> Self {
         let base_url = base_url.trim_end_matches('/').to_owned();
-        Self { name, client, base_url, keys: Keys::new(keys) }
+        Self { name, client, base_url, slots, keys: Keys::new(keys) }
     }
 
     /// Gets a JSON document with the request that `with` makes for a key; `url` is the address without
@@ -54,6 +57,7 @@ impl Site {
                 key_env: key.env(),
                 max_bytes: MAX_JSON_BYTES,
                 patience: Duration::MAX,
+                slots: Some(&self.slots),
             };
             // Another key helps at once, waiting helps later. Keys that wake up meanwhile are not asked
             // with again: they may fall asleep as fast.

@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 
 use super::*;
+use crate::limits::Slots;
+use crate::providers::Keeping;
 use crate::providers::test_server::{Answer, TestServer, client, say};
 
 const KEY: &str = "49-a/b+c";
@@ -50,7 +52,7 @@ fn a_clip_suits_by_its_shape_and_then_by_its_size() {
 fn stock(server: &TestServer, key: Option<&str>) -> Stock {
     let site = |name| {
         let keys = Key::read_all("THE_KEY", key.map(OsStr::new)).expect("keys");
-        Site::new(name, client(), &server.base_url, keys)
+        Site::new(name, client().into(), &server.base_url, keys, Slots::new("light", 8))
     };
     let [pexels, pixabay, coverr] = ["pexels", "pixabay", "coverr"].map(site);
     Stock { pexels, pixabay, coverr, kept: None }
@@ -196,7 +198,8 @@ async fn what_was_found_is_kept_and_what_was_not_is_searched_again() {
         "videos": {"large": {"url": "https://p/1.mp4", "width": 1080, "height": 1920, "size": 9}}}]}"#;
     let server = TestServer::start(vec![say(400, "", "no"), empty(), say(200, "", hit)]).await;
     let folder = tempfile::tempdir().expect("a folder");
-    let kept = Kept::new(folder.path().to_owned(), Duration::from_secs(60), SEARCHES);
+    let keeping = Keeping::new(&settings::Cache::default()).expect("no Redis is named");
+    let kept = keeping.keep(SEARCHES, folder.path().to_owned(), Duration::from_secs(60));
     let stock = Stock { kept: Some(kept), ..stock(&server, None) };
     let size = "540x960".parse().expect("a size");
     let search = || stock.search(VideoSource::Pixabay, "sea", size);

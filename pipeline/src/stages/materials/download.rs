@@ -45,7 +45,8 @@ pub(super) async fn run(
     let source = Stock { parts, offers, tally: Arc::default() };
     let downloads = &parts.settings.downloads;
     let (concurrency, early_stop) = (downloads.concurrency.get(), downloads.early_stop);
-    let mut gathered = gather(&source, Rule { concurrency, early_stop, least: 0 }, need).await?;
+    let rule = Rule { concurrency, early_stop, least: 0 };
+    let mut gathered = gather(&source, rule, &parts.limits.visual, need).await?;
     let name = |index: usize| source.offers[index].candidate.id.clone();
     let downloads = source.tally.downloads(&gathered, need, name);
     let url = |index: usize| shown(&source.offers[index].candidate.url);

@@ -8,14 +8,11 @@
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use tokio::sync::Semaphore;
 
 use super::need::Need;
 use crate::artefacts::Clip;
 use crate::error::StageError;
-
-/// Files of a job that are looked at at once: each is a process, or a picture of up to 1 GiB in memory.
-const LOOKS: usize = 4;
+use crate::limits::Slots;
 
 /// How to gather.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +76,8 @@ enum Event<T> {
     Looked(usize, Result<Vec<Clip>, Failure>),
 }
 
-/// Fetches offers until the narration is covered or none is left.
+/// Fetches offers until the narration is covered or none is left. Each is looked at in a place of
+/// `looks`: a look is a process, or a picture of up to 1 GiB in memory.
 ///
 /// # Errors
 ///
@@ -87,11 +85,10 @@ enum Event<T> {
 pub(super) async fn gather<S: Source>(
     source: &S,
     rule: Rule,
+    looks: &Slots,
     need: &mut Need,
 ) -> Result<Gathered, StageError> {
     let mut gathered = Gathered::default();
-    let turns = Semaphore::new(LOOKS);
-    let turns = &turns;
     let mut running = FuturesUnordered::<BoxFuture<'_, Event<S::Fetched>>>::new();
     // Offers that are fetched, and those that are looked at or wait for it.
     let (mut fetching, mut looking): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
@@ -140,8 +137,7 @@ pub(super) async fn gather<S: Source>(
                 fetching.retain(|&other| other != index);
                 looking.push(index);
                 running.push(Box::pin(async move {
-                    // The semaphore is never closed.
-                    let _turn = turns.acquire().await;
+                    let _place = looks.take().await;
                     Event::Looked(index, source.look(index, fetched).await)
                 }));
                 continue;

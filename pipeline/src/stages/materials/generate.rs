@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use protocol::{JobSpec, VideoSource};
+use protocol::{Class, FieldError, JobSpec, VideoSource};
 
 use super::download::{Counted, Tally, reasons, rejected};
 use super::gather::{Failure, Rule, Source, gather};
@@ -14,9 +14,10 @@ use super::{inspect, picture};
 use crate::artefacts::{Clip, ClipKind, Materials};
 use crate::error::StageError;
 use crate::job::JobFolder;
+use crate::limits::Slots;
 use crate::parts::Parts;
+use crate::providers::generated::replicate::Replicate;
 use crate::providers::generated::{MakeError, Product, Transfer, Wish};
-use crate::settings::Settings;
 
 const CODES: [&str; 3] = ["generator_unavailable", "generator_refused", "generator_failed"];
 /// Further tries where prompts give nothing.
@@ -52,8 +53,8 @@ pub(super) async fn run(
         shot_ms,
         tally: Arc::default(),
     };
-    let rule = rule(&parts.settings, spec.video_source, terms.len());
-    let mut gathered = gather(&prompts, rule, need).await?;
+    let rule = rule(parts.limits.of(class(spec)), terms.len());
+    let mut gathered = gather(&prompts, rule, &parts.limits.visual, need).await?;
     let rejected = rejected(&gathered, |index| prompts.name(index));
     let downloads = prompts.tally.downloads(&gathered, need, |index| index.to_string());
     let clips = gathered.clips();
@@ -64,12 +65,27 @@ pub(super) async fn run(
 }
 
 /// Each costs money or minutes: none more than is needed, whatever `downloads.early_stop` says.
-fn rule(settings: &Settings, source: VideoSource, least: usize) -> Rule {
-    let concurrency = match source {
-        VideoSource::Comfyui => settings.comfyui.concurrency.get(),
-        _ => settings.replicate.concurrency.get(),
-    };
-    Rule { concurrency, early_stop: true, least }
+fn rule(slots: &Slots, least: usize) -> Rule {
+    Rule { concurrency: slots.limit(), early_stop: true, least }
+}
+
+/// What pictures and videos are, where nobody says.
+fn class(spec: &JobSpec) -> Class {
+    spec.generation.unwrap_or(Class::Heavy)
+}
+
+/// A class for which there is no model.
+pub(super) fn check(replicate: Option<&Replicate>, spec: &JobSpec) -> Option<FieldError> {
+    let class = class(spec);
+    let is_made = replicate.is_some_and(|replicate| replicate.makes(class));
+    (spec.video_source == VideoSource::Replicate && !is_made).then(|| FieldError {
+        field: "generation".to_owned(),
+        value: class.as_str().to_owned(),
+        expected: format!(
+            "a class that is set up here: neither replicate.models.{} nor replicate.model names a model",
+            class.as_str()
+        ),
+    })
 }
 
 /// How many shots meet the need: as many as cover it, and as many as are wanted.
@@ -85,6 +101,7 @@ fn wishes(spec: &JobSpec, terms: &[String], n_shots: usize) -> Vec<Wish> {
         prompt: term.clone(),
         seed: spec.seed.wrapping_add(index as u64),
         size: spec.size(),
+        class: class(spec),
     };
     (0..n).zip(terms.iter().cycle()).map(wish).collect()
 }
@@ -250,12 +267,27 @@ mod tests {
 
     #[test]
     fn as_many_are_made_at_once_as_the_generator_may() {
-        let overrides = ["comfyui.concurrency=3", "replicate.concurrency=7"].map(str::to_owned);
-        let settings = crate::settings::load("baseline", None, &overrides).expect("valid");
-        let rule = |source| rule(&settings, source, 2);
-        let (comfyui, replicate) = (rule(VideoSource::Comfyui), rule(VideoSource::Replicate));
-        assert_eq!((comfyui.concurrency, replicate.concurrency), (3, 7));
-        assert!(comfyui.early_stop && comfyui.least == 2);
+        let rule = rule(&Slots::new("heavy", 3), 2);
+        assert_eq!((rule.concurrency, rule.early_stop, rule.least), (3, true, 2));
+    }
+
+    #[test]
+    fn a_class_without_a_model_is_refused_before_any_work() {
+        // Fails where another test of this process was first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let overrides = ["replicate.models.light=a/small".to_owned()];
+        let settings = crate::settings::load("optimized", None, &overrides).expect("valid");
+        let common = crate::providers::Common::new(&settings).expect("nothing is named");
+        let replicate = Replicate::new(&settings.replicate, &common).expect("set up");
+        let check = |video_source, generation, expected: Option<&str>| {
+            let spec = JobSpec { video_source, generation, ..JobSpec::default() };
+            let found = check(replicate.as_ref(), &spec);
+            assert_eq!(found.map(|error| error.value).as_deref(), expected, "{spec:?}");
+        };
+        check(VideoSource::Replicate, Some(Class::Light), None);
+        check(VideoSource::Replicate, Some(Class::Comic), Some("comic"));
+        check(VideoSource::Replicate, None, Some("heavy"));
+        check(VideoSource::Comfyui, None, None);
     }
 
     #[test]

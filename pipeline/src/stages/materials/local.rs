@@ -72,7 +72,7 @@ pub(super) async fn run(
     let files = Files { dir, materials, folder, prescale, probes: &parts.probes };
     // All of them: the user named them to be shown.
     let rule = Rule { concurrency: CONCURRENCY, early_stop: false, least: 0 };
-    let mut gathered = gather(&files, rule, need).await?;
+    let mut gathered = gather(&files, rule, &parts.limits.visual, need).await?;
     let rejected = rejected(&gathered, |index| materials[index].url.clone());
     let clips = gathered.clips();
     if clips.is_empty() {
@@ -158,6 +158,7 @@ fn described(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Slots;
     use crate::stages::materials::gather::tests::shots;
 
     fn material(url: &str) -> Material {
@@ -213,7 +214,8 @@ mod tests {
             probes: &Probes::default(),
         };
         let rule = Rule { concurrency: 2, early_stop: false, least: 0 };
-        let mut gathered = gather(&files, rule, &mut shots(1)).await.expect("clips");
+        let mut gathered =
+            gather(&files, rule, &Slots::new("visual", 4), &mut shots(1)).await.expect("clips");
         let mut named: Vec<_> = gathered.rejected.iter().map(|(index, _)| *index).collect();
         named.sort_unstable();
         assert_eq!(named, [0, 2]);

@@ -100,6 +100,9 @@ pub async fn check(parts: &Parts, spec: &JobSpec) -> Vec<FieldError> {
         VideoSource::Replicate if parts.replicate.is_none() => {
             vec![not_set_up(spec.video_source, "replicate.model names no model")]
         }
+        VideoSource::Replicate => {
+            generate::check(parts.replicate.as_ref(), spec).into_iter().collect()
+        }
         _ => Vec::new(),
     }
 }

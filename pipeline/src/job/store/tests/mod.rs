@@ -150,7 +150,13 @@ async fn a_wish_to_cancel_is_kept_when_an_attempt_fails_first(database: TestData
     assert_eq!(state(&store, &id).await, (JobState::Cancelled, 1));
     let again = store.cancel(&id).await.expect("answer");
     assert_eq!(again, CancelAnswer::AlreadyEnded(JobState::Cancelled));
-    assert_eq!(store.cancel("nobody").await.expect("answer"), CancelAnswer::Unknown);
+    for nobody in ["nobody", "no\0body", ""] {
+        assert_eq!(store.cancel(nobody).await.expect("answer"), CancelAnswer::Unknown);
+        assert_eq!(store.retry(nobody).await.expect("answer"), RetryAnswer::Unknown);
+        assert_eq!(store.status(nobody).await.expect("answer"), None);
+        let of_batch = store.counts_of_batch(nobody).await.expect("answer");
+        assert!(of_batch.iter().all(|(_, n)| *n == 0), "{of_batch:?}");
+    }
 }
 
 async fn a_job_of_another_version_fails_by_name(database: TestDatabase) {

@@ -12,9 +12,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::Class;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 use url::Url;
 use uuid::Uuid;
 
@@ -24,8 +24,10 @@ use self::socket::{Heard, Socket};
 use super::template::Template;
 use super::{GeneratorError, MakeError, Product, Transfer, Wish, to_its_end};
 use crate::elsewhere;
-use crate::providers::http::{Call, MAX_JSON_BYTES};
-use crate::providers::{ProviderError, SetupError};
+use crate::limits::{Limits, Slot};
+use crate::providers::http::{Call, Failure, MAX_JSON_BYTES};
+use crate::providers::patience::{Patience, patiently};
+use crate::providers::{Client, Common, ProviderError, SetupError};
 use crate::settings;
 
 /// Time for one request that is no run.
@@ -38,13 +40,13 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(200);
 /// A ComfyUI server and a workflow for it.
 #[derive(Debug)]
 pub struct Comfyui {
-    client: reqwest::Client,
+    client: Client,
     base_url: String,
     workflow: Workflow,
     negative: String,
     timeout: Duration,
     poll: Duration,
-    slots: Arc<Semaphore>,
+    limits: Limits,
 }
 
 #[derive(Debug)]
@@ -65,14 +67,17 @@ impl Comfyui {
     /// # Errors
     ///
     /// The workflow cannot be read or filled in; the HTTP client cannot be built.
-    pub fn new(settings: &settings::Comfyui) -> Result<Option<Self>, GeneratorError> {
+    pub fn new(
+        settings: &settings::Comfyui,
+        common: &Common,
+    ) -> Result<Option<Self>, GeneratorError> {
         let Some(path) = &settings.workflow else { return Ok(None) };
         let template = Template::workflow(path)?; // also where it is read again: wrong is wrong at once
         let workflow = match settings.parse_once {
             true => Workflow::Parsed(template),
             false => Workflow::File(path.clone()),
         };
-        let client = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build();
+        let client = Client::new(common.http, Some(REQUEST_TIMEOUT));
         Ok(Some(Self {
             client: client.map_err(SetupError::from)?,
             base_url: settings.base_url.trim_end_matches('/').to_owned(),
@@ -80,30 +85,25 @@ impl Comfyui {
             negative: settings.negative.clone(),
             timeout: settings::seconds(settings.timeout_s),
             poll: settings::seconds(settings.poll_s),
-            slots: Arc::new(Semaphore::new(settings.concurrency.get())),
+            limits: common.limits.clone(),
         }))
     }
 
-    /// Runs the workflow and brings what it made into the store. A run that nobody waits for any more
-    /// is taken out of ComfyUI's queue.
+    /// Runs the workflow and brings what it made into the store; it holds a place of its class until
+    /// then. A run that nobody waits for any more is taken out of ComfyUI's queue.
     ///
     /// # Errors
     ///
     /// [`MakeError`]; a node that failed is named.
     pub async fn make(&self, wish: &Wish, to: &Transfer) -> Result<Vec<Product>, MakeError> {
         let _at_work = elsewhere::enter(); // it infers for us
-        // The semaphore is never closed.
-        let _slot = self.slots.acquire().await;
         let workflow = match &self.workflow {
             Workflow::Parsed(template) => template.fill(wish, &self.negative),
             Workflow::File(path) => Template::workflow(path)?.fill(wish, &self.negative),
         };
         let client_id = Uuid::new_v4();
-        // Opened first: what is said between the request and the socket would be lost.
-        let socket = Socket::open(&self.base_url, client_id).await;
-        let (client, base_url) = (self.client.clone(), self.base_url.clone());
-        let queued = async move { queue(&client, &base_url, &workflow, client_id).await };
-        let (prompt_id, cancel) = to_its_end(queued).await?;
+        let (Queued { prompt_id }, cancel, socket, _slot) =
+            self.queue(wish.class, workflow, client_id).await?;
         let followed =
             tokio::time::timeout(self.timeout, self.follow(socket, client_id, &prompt_id));
         let followed = followed.await.unwrap_or_else(|_| {
@@ -120,6 +120,41 @@ impl Comfyui {
             products.push(self.fetch(&prompt_id, &file, to).await?);
         }
         Ok(products)
+    }
+
+    /// Queues a run: its id, what takes it out again, the socket that tells of it, and its place.
+    async fn queue(
+        &self,
+        class: Class,
+        workflow: Value,
+        client_id: Uuid,
+    ) -> Result<(Queued, CancelOnDrop, Option<Socket>, Option<Slot>), MakeError> {
+        let body = json!({"prompt": workflow, "client_id": client_id.to_string()});
+        let (time, slots) = (Duration::MAX, Some(self.limits.of(class)));
+        let patience = Patience { time, slots, first: None };
+        let body = &Arc::new(body);
+        let queued = patiently(
+            patience,
+            |failure| !failure.is_lost,
+            |number, slot| async move {
+                // Opened first: what is said between the request and the socket would be lost.
+                let socket = Socket::open(&self.base_url, client_id).await;
+                let (client, base_url) = (self.client.clone(), self.base_url.clone());
+                let body = Arc::clone(body);
+                to_its_end(async move {
+                    let (queued, cancel) = queue(&client, &base_url, &body, number).await?;
+                    Ok((queued, cancel, socket, slot))
+                })
+                .await
+            },
+        );
+        Ok(queued.await.map_err(|failure| match failure.error {
+            ProviderError::Refused { url, status, reason } => {
+                let reason = history::refusal(&failure.body).unwrap_or(reason);
+                ProviderError::Refused { url, status, reason }
+            }
+            other => other,
+        })?)
     }
 
     /// Waits for the end of a run and gives what it made.
@@ -162,7 +197,7 @@ impl Comfyui {
     /// What the run made. None: it goes on.
     async fn made(&self, prompt_id: &str) -> Result<Option<Vec<File>>, MakeError> {
         let url = format!("{}/history/{prompt_id}", self.base_url);
-        let call = call(&self.client, self.client.get(&url), &url);
+        let call = call(&self.client, self.client.requests().get(&url), &url);
         let history: Value = call.json("a history").await?;
         match history::state(&history, prompt_id) {
             State::Running => Ok(None),
@@ -210,33 +245,22 @@ impl Comfyui {
     }
 }
 
-/// Queues a run: its id, and what takes it out again.
+/// Queues a run once.
 async fn queue(
-    client: &reqwest::Client,
+    client: &Client,
     base_url: &str,
-    workflow: &Value,
-    client_id: Uuid,
-) -> Result<(String, CancelOnDrop), MakeError> {
+    body: &Value,
+    number: usize,
+) -> Result<(Queued, CancelOnDrop), Failure> {
     let url = format!("{base_url}/prompt");
-    let body = json!({"prompt": workflow, "client_id": client_id.to_string()});
-    let call = call(client, client.post(&url).json(&body), &url);
-    let answer = call.creation().await.map_err(|failure| match failure.error {
-        ProviderError::Refused { url, status, reason } => {
-            let reason = history::refusal(&failure.body).unwrap_or(reason);
-            ProviderError::Refused { url, status, reason }
-        }
-        other => other,
-    })?;
-    let Queued { prompt_id } = call.read(&answer.body, "a prompt_id")?;
-    let cancel = CancelOnDrop::new(client, base_url, &prompt_id);
-    Ok((prompt_id, cancel))
+    let call = call(client, client.requests().post(&url).json(body), &url);
+    let answer = call.attempt(number).await?;
+    let queued: Queued = call.read(&answer.body, "a prompt_id")?;
+    let cancel = CancelOnDrop::new(client.requests(), base_url, &queued.prompt_id);
+    Ok((queued, cancel))
 }
 
-fn call<'a>(
-    client: &'a reqwest::Client,
-    request: reqwest::RequestBuilder,
-    url: &'a str,
-) -> Call<'a> {
+fn call<'a>(client: &'a Client, request: reqwest::RequestBuilder, url: &'a str) -> Call<'a> {
     Call {
         client,
         request: request.build(),
@@ -245,6 +269,7 @@ fn call<'a>(
         key_env: "nothing",
         max_bytes: MAX_JSON_BYTES,
         patience: Duration::MAX,
+        slots: None, // a run has a place from its creation to its files
     }
 }
 

@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::super::test_world::{contents, serve, transfer, wish};
+use super::super::test_world::{contents, limits, serve, transfer, wish};
 use super::*;
 use crate::providers::test_server::{Answer, TestServer};
 
@@ -157,7 +157,7 @@ struct World {
     _folder: TempDir,
 }
 
-async fn world(manner: Manner, settings: settings::Comfyui) -> World {
+async fn world(manner: Manner, heavy: usize, settings: settings::Comfyui) -> World {
     let server = Arc::new(Server { manner, seen: Mutex::default() });
     let router = Router::new()
         .route("/prompt", post(prompt))
@@ -172,16 +172,15 @@ async fn world(manner: Manner, settings: settings::Comfyui) -> World {
     fs_err::write(&workflow, WORKFLOW).expect("written");
     let settings =
         settings::Comfyui { base_url, workflow: Some(workflow.clone()), poll_s: 0.02, ..settings };
-    let comfyui = Comfyui::new(&settings).expect("set up").expect("a workflow");
+    let comfyui = Comfyui::new(&settings, &limits(heavy)).expect("set up").expect("a workflow");
     World { server, comfyui, transfer, workflow, _folder: folder }
 }
 
 const WORKFLOW: &str =
     r#"{"6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a photo of {{prompt}}"}}}"#;
 
-fn set(concurrency: usize) -> settings::Comfyui {
-    let concurrency = concurrency.try_into().expect("not zero");
-    settings::Comfyui { concurrency, ..settings::Comfyui::default() }
+fn set() -> settings::Comfyui {
+    settings::Comfyui::default()
 }
 
 fn files_of(prompt: &str) -> Vec<(String, String)> {
@@ -191,7 +190,7 @@ fn files_of(prompt: &str) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn pictures_and_videos_of_a_run_come_into_the_store() {
-    let world = world(Manner::default(), set(1)).await;
+    let world = world(Manner::default(), 1, set()).await;
     let made = world.comfyui.make(&wish("waves"), &world.transfer).await.expect("made");
     assert_eq!(contents(&made), files_of("waves"));
     assert!(made[0].id.starts_with("comfyui:") && made[0].id.ends_with("/a.png"), "{}", made[0].id);
@@ -204,7 +203,7 @@ async fn pictures_and_videos_of_a_run_come_into_the_store() {
 /// no setting.
 #[tokio::test]
 async fn ten_jobs_at_once_have_ten_client_ids_and_each_gets_its_own() {
-    let world = world(Manner::default(), set(10)).await;
+    let world = world(Manner::default(), 10, set()).await;
     let names: Vec<String> = (0..10).map(|n| format!("wave {n}")).collect();
     let (comfyui, transfer) = (&world.comfyui, &world.transfer);
     let jobs = names.iter().map(async |name| comfyui.make(&wish(name), transfer).await);
@@ -222,7 +221,7 @@ async fn ten_jobs_at_once_have_ten_client_ids_and_each_gets_its_own() {
 #[tokio::test]
 async fn a_socket_that_breaks_is_opened_again_and_then_done_without() {
     for (close_sockets, expected) in [(2, 3), (99, 6)] {
-        let world = world(Manner { close_sockets, ..Manner::default() }, set(1)).await;
+        let world = world(Manner { close_sockets, ..Manner::default() }, 1, set()).await;
         let made = world.comfyui.make(&wish("waves"), &world.transfer).await.expect("made");
         assert_eq!(contents(&made), files_of("waves"));
         let seen = world.server.seen.lock().expect("no panic");
@@ -235,7 +234,7 @@ async fn a_socket_that_breaks_is_opened_again_and_then_done_without() {
 async fn a_failure_says_which_node_of_which_run() {
     for close_sockets in [0, 99] {
         let manner = Manner { fails: true, close_sockets, ..Manner::default() };
-        let world = world(manner, set(1)).await;
+        let world = world(manner, 1, set()).await;
         let error = world.comfyui.make(&wish("waves"), &world.transfer).await.expect_err("fails");
         let ids: Vec<String> =
             world.server.seen.lock().expect("no panic").prompts.keys().cloned().collect();
@@ -243,7 +242,7 @@ async fn a_failure_says_which_node_of_which_run() {
         assert!(error.to_string().ends_with(&expected), "{error}");
         assert!(!error.is_final(), "another prompt may do");
     }
-    let world = world(Manner { refuses: true, ..Manner::default() }, set(1)).await;
+    let world = world(Manner { refuses: true, ..Manner::default() }, 1, set()).await;
     let error = world.comfyui.make(&wish("waves"), &world.transfer).await.expect_err("refused");
     let expected = "/prompt: refused (400): Prompt outputs failed validation; \
                     node 4 (CheckpointLoaderSimple): Value not in list: ckpt_name";
@@ -266,8 +265,8 @@ async fn told(server: &Server, n: usize) -> Vec<String> {
 #[tokio::test]
 async fn a_run_that_nobody_waits_for_is_taken_out_of_the_queue() {
     for is_dropped in [true, false] {
-        let settings = settings::Comfyui { timeout_s: 0.3, ..set(1) };
-        let world = world(Manner { hangs: true, ..Manner::default() }, settings).await;
+        let settings = settings::Comfyui { timeout_s: 0.3, ..set() };
+        let world = world(Manner { hangs: true, ..Manner::default() }, 1, settings).await;
         let wish = wish("waves");
         let make = world.comfyui.make(&wish, &world.transfer);
         if is_dropped {
@@ -284,7 +283,7 @@ async fn a_run_that_nobody_waits_for_is_taken_out_of_the_queue() {
 #[tokio::test]
 async fn a_run_that_is_still_being_queued_is_taken_out_too() {
     let lag = Duration::from_millis(300);
-    let world = world(Manner { hangs: true, lag, ..Manner::default() }, set(1)).await;
+    let world = world(Manner { hangs: true, lag, ..Manner::default() }, 1, set()).await;
     let wish = wish("waves");
     let make = world.comfyui.make(&wish, &world.transfer);
     let dropped = tokio::time::timeout(Duration::from_millis(150), make).await;
@@ -309,8 +308,8 @@ async fn what_may_have_been_queued_is_not_queued_again() {
     let workflow = folder.path().join("workflow.json");
     fs_err::write(&workflow, WORKFLOW).expect("written");
     let base_url = server.base_url.clone();
-    let settings = settings::Comfyui { base_url, workflow: Some(workflow), ..set(1) };
-    let comfyui = Comfyui::new(&settings).expect("set up").expect("a workflow");
+    let settings = settings::Comfyui { base_url, workflow: Some(workflow), ..set() };
+    let comfyui = Comfyui::new(&settings, &limits(1)).expect("set up").expect("a workflow");
     comfyui.make(&wish("waves"), &transfer).await.expect_err("no answer");
     let n_queued = server.asked().iter().filter(|asked| asked.starts_with("POST")).count();
     assert_eq!(n_queued, 1);
@@ -319,16 +318,16 @@ async fn what_may_have_been_queued_is_not_queued_again() {
 #[tokio::test]
 async fn a_workflow_is_read_at_start_or_for_each_run() {
     for parse_once in [true, false] {
-        let settings = settings::Comfyui { parse_once, ..set(1) };
-        let world = world(Manner::default(), settings).await;
+        let settings = settings::Comfyui { parse_once, ..set() };
+        let world = world(Manner::default(), 1, settings).await;
         let changed = WORKFLOW.replace("a photo", "an etching");
         fs_err::write(&world.workflow, changed).expect("written");
         let made = world.comfyui.make(&wish("waves"), &world.transfer).await.expect("made");
         let expected = if parse_once { "a photo of waves" } else { "an etching of waves" };
         assert_eq!(contents(&made)[0].1, expected);
     }
-    let broken = settings::Comfyui { workflow: Some("no/such.json".into()), ..set(1) };
-    let error = Comfyui::new(&broken).expect_err("absent").to_string();
+    let broken = settings::Comfyui { workflow: Some("no/such.json".into()), ..set() };
+    let error = Comfyui::new(&broken, &limits(1)).expect_err("absent").to_string();
     assert!(error.contains("no/such.json"), "{error}");
-    assert!(Comfyui::new(&set(1)).expect("no workflow is no error").is_none());
+    assert!(Comfyui::new(&set(), &limits(1)).expect("no workflow is no error").is_none());
 }

@@ -1,24 +1,29 @@
 //! Replicate: a prediction is created, polled until its end, and its files are fetched
 //! (<https://replicate.com/docs/reference/http>).
 
+mod model;
 mod output;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fetch::Blob;
+use protocol::Class;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 
+use self::model::Model;
 use self::output::File;
 use super::template::{Template, TemplateError};
 use super::{GeneratorError, MakeError, Product, Transfer, Wish, to_its_end};
 use crate::elsewhere;
-use crate::providers::http::{Call, MAX_JSON_BYTES};
-use crate::providers::{Key, ProviderError, SetupError};
+use crate::limits::{Limits, Slot};
+use crate::providers::http::{Call, Failure, MAX_JSON_BYTES};
+use crate::providers::patience::{Patience, patiently};
+use crate::providers::{Client, Common, Key, ProviderError, SetupError};
 use crate::settings;
 
 /// Time for one request that is no prediction.
@@ -31,25 +36,22 @@ const MAX_ANSWER_BYTES: usize = 8 * MAX_JSON_BYTES;
 const A_PREDICTION: &str = "a prediction";
 const GAUGE: &str = "reelbench_replicate_predictions";
 
-/// A model on Replicate, and how many of its predictions may run.
+/// Models on Replicate, and how many of their predictions may run.
 #[derive(Debug)]
 pub struct Replicate {
     api: Api,
-    /// Where predictions are created.
-    create_url: String,
-    /// None: the model is in the address.
-    version: Option<String>,
+    models: HashMap<Class, Model>,
     input: Template,
     poll: Duration,
     timeout: Duration,
     poll_inside_limiter: bool,
-    slots: Arc<Semaphore>,
+    limits: Limits,
 }
 
 /// How it is asked.
 #[derive(Clone, Debug)]
 struct Api {
-    client: reqwest::Client,
+    client: Client,
     base_url: String,
     key: Key,
 }
@@ -65,63 +67,71 @@ struct Prediction {
 }
 
 impl Replicate {
-    /// A client for the model of the settings. None: they name no model.
+    /// A client for the models of the settings. None: they name no model.
     ///
     /// # Errors
     ///
     /// The input cannot be filled in, the variable holds what is no key, or the HTTP client cannot be
     /// built.
-    pub fn new(settings: &settings::Replicate) -> Result<Option<Self>, GeneratorError> {
-        let Some(model) = &settings.model else { return Ok(None) };
+    pub fn new(
+        settings: &settings::Replicate,
+        common: &Common,
+    ) -> Result<Option<Self>, GeneratorError> {
         let path = "the setting replicate.input";
         let input = serde_json::to_value(&settings.input);
         let input = input.map_err(|error| TemplateError::Read(format!("{path}: {error}")))?;
         let base_url = settings.base_url.trim_end_matches('/').to_owned();
-        let (create_url, version) = match model.split_once(':') {
-            Some((_, version)) => (format!("{base_url}/v1/predictions"), Some(version.to_owned())),
-            None if model.contains('/') => {
-                (format!("{base_url}/v1/models/{model}/predictions"), None)
-            }
-            None => (format!("{base_url}/v1/predictions"), Some(model.clone())),
-        };
-        let client = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build();
+        let models = Class::ALL.into_iter();
+        let models =
+            models.filter_map(|class| Some((class, Model::at(&base_url, settings.model(class)?))));
+        let models = HashMap::from_iter(models);
+        if models.is_empty() {
+            return Ok(None);
+        }
+        let client = Client::new(common.http, Some(REQUEST_TIMEOUT));
         let key = Key::from_env(&settings.api_key_env).map_err(SetupError::from)?;
         Ok(Some(Self {
             api: Api { client: client.map_err(SetupError::from)?, base_url, key },
-            create_url,
-            version,
+            models,
             input: Template::new(input, path)?,
             poll: settings::seconds(settings.poll_s),
             timeout: settings::seconds(settings.timeout_s),
             poll_inside_limiter: settings.poll_inside_limiter,
-            slots: Arc::new(Semaphore::new(settings.concurrency.get())),
+            limits: common.limits.clone(),
         }))
     }
 
-    /// Makes one prediction and brings its files into the store. It holds its place among those that
-    /// may run until they are here (claim 003-2); one that nobody waits for any more is cancelled.
+    /// Whether there is a model for this class.
+    pub fn makes(&self, class: Class) -> bool {
+        self.models.contains_key(&class)
+    }
+
+    /// Makes one prediction and brings its files into the store. It holds its place among those of its
+    /// class until they are here (claim 003-2); one that nobody waits for any more is cancelled.
     ///
     /// # Errors
     ///
     /// [`MakeError`].
     pub async fn make(&self, wish: &Wish, to: &Transfer) -> Result<Vec<Product>, MakeError> {
         let _at_work = elsewhere::enter(); // it infers for us
-        // The semaphore is never closed.
-        let slot = self.slots.acquire().await;
-        let (created, mut running) = self.create(wish).await?;
-        let slot = self.poll_inside_limiter.then_some(slot);
+        let model = self.models.get(&wish.class).ok_or_else(|| ProviderError::Unsendable {
+            url: self.api.base_url.clone(),
+            reason: format!("there is no model for {}", wish.class.as_str()),
+        })?;
+        let (created, mut running, slot) = self.create(model, wish).await?;
+        let slot = slot.filter(|_| self.poll_inside_limiter);
         let ended = tokio::time::timeout(self.timeout, self.follow(created)).await;
         let products = match ended {
             Ok(Ok(prediction)) => {
                 running.has_ended = true;
-                self.files(&prediction, to).await
+                self.files(model, &prediction, to).await
             }
             Ok(Err(error)) => {
                 running.has_ended = matches!(error, MakeError::Failed { .. });
                 Err(error)
             }
             Err(_) => {
-                let (url, id) = (self.create_url.clone(), running.id.clone());
+                let (url, id) = (model.create_url.clone(), running.id.clone());
                 Err(MakeError::TimedOut { url, id, limit: self.timeout })
             }
         };
@@ -129,13 +139,32 @@ impl Replicate {
         products
     }
 
-    async fn create(&self, wish: &Wish) -> Result<(Prediction, Running), ProviderError> {
+    /// A prediction, and its place. One whose answer was lost is not created again: it may be paid for.
+    async fn create(
+        &self,
+        model: &Model,
+        wish: &Wish,
+    ) -> Result<(Prediction, Running, Option<Slot>), ProviderError> {
         let mut body = json!({"input": self.input.fill(wish, "")});
-        if let Some(version) = &self.version {
+        if let Some(version) = &model.version {
             body["version"] = json!(version);
         }
-        let (api, url) = (self.api.clone(), self.create_url.clone());
-        to_its_end(async move { api.create(&url, &body).await }).await
+        let slots = self.limits.of(wish.class);
+        let patience = Patience { time: Duration::MAX, slots: Some(slots), first: None };
+        let (api, body) = (&self.api, Arc::new(body));
+        let created = patiently(
+            patience,
+            |failure| !failure.is_lost,
+            |number, slot| {
+                let (api, url) = (api.clone(), model.create_url.clone());
+                let body = Arc::clone(&body);
+                to_its_end(async move {
+                    let (prediction, running) = api.create(&url, &body, number).await?;
+                    Ok((prediction, running, slot))
+                })
+            },
+        );
+        created.await.map_err(|failure| failure.error)
     }
 
     /// Polls until the prediction has ended well.
@@ -155,14 +184,19 @@ impl Replicate {
                 }
             }
             tokio::time::sleep(self.poll).await;
-            let look = self.api.call(self.api.client.get(&url), &url);
+            let look = self.api.call(self.api.client.requests().get(&url), &url);
             prediction = look.json(A_PREDICTION).await?;
         }
     }
 
-    async fn files(&self, made: &Prediction, to: &Transfer) -> Result<Vec<Product>, MakeError> {
+    async fn files(
+        &self,
+        model: &Model,
+        made: &Prediction,
+        to: &Transfer,
+    ) -> Result<Vec<Product>, MakeError> {
         let files = output::files(&made.output).map_err(|found| {
-            let (url, id) = (self.create_url.clone(), made.id.clone());
+            let (url, id) = (model.create_url.clone(), made.id.clone());
             MakeError::NoFiles { url, id, found }
         })?;
         let mut products = Vec::with_capacity(files.len());
@@ -203,7 +237,7 @@ impl Replicate {
             Err(error) => Err(error.to_string()),
         };
         kept.map_err(|found| {
-            let (url, id) = (self.create_url.clone(), id.to_owned());
+            let (url, id) = (self.api.base_url.clone(), id.to_owned());
             MakeError::NoFiles { url, id, found }
         })
     }
@@ -214,15 +248,16 @@ impl Api {
         &self,
         url: &str,
         body: &Value,
-    ) -> Result<(Prediction, Running), ProviderError> {
-        let call = self.call(self.client.post(url).json(body), url);
-        let answer = call.creation().await.map_err(|failure| failure.error)?;
+        number: usize,
+    ) -> Result<(Prediction, Running), Failure> {
+        let call = self.call(self.client.requests().post(url).json(body), url);
+        let answer = call.attempt(number).await?;
         let prediction: Prediction = call.read(&answer.body, A_PREDICTION)?;
         // It goes into an address.
         let is_name = |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric());
         if !is_name(&prediction.id) {
             let found = format!("{:?}", prediction.id);
-            return Err(call.bad_answer("the id of a prediction", &found));
+            return Err(call.bad_answer("the id of a prediction", &found).into());
         }
         let running = Running::new(self, &prediction.id);
         Ok((prediction, running))
@@ -237,6 +272,7 @@ impl Api {
             key_env: self.key.env(),
             max_bytes: MAX_ANSWER_BYTES,
             patience: Duration::MAX,
+            slots: None, // a prediction has a place from its creation to its files
         }
     }
 
@@ -271,7 +307,7 @@ impl Drop for Running {
             return;
         };
         let url = format!("{}/v1/predictions/{}/cancel", self.api.base_url, self.id);
-        let cancel = self.api.signed(self.api.client.post(url)).timeout(CANCEL_TIMEOUT);
+        let cancel = self.api.signed(self.api.client.requests().post(url)).timeout(CANCEL_TIMEOUT);
         let id = self.id.clone();
         runtime.spawn(async move {
             match cancel.send().await.and_then(reqwest::Response::error_for_status) {

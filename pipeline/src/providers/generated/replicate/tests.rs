@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use tempfile::TempDir;
 
-use super::super::test_world::{contents, serve, transfer, wish};
+use super::super::test_world::{contents, limits, serve, transfer, wish};
 use super::*;
 use crate::providers::test_server::{Answer, TestServer, say};
 
@@ -97,11 +97,11 @@ struct World {
     _folder: TempDir,
 }
 
-async fn world(status: &'static str, settings: settings::Replicate) -> World {
-    world_at(Server { status, ..Server::default() }, settings).await
+async fn world(status: &'static str, heavy: usize, settings: settings::Replicate) -> World {
+    world_at(Server { status, ..Server::default() }, heavy, settings).await
 }
 
-async fn world_at(server: Server, settings: settings::Replicate) -> World {
+async fn world_at(server: Server, heavy: usize, settings: settings::Replicate) -> World {
     let server = Arc::new(server);
     let router = Router::new()
         .route("/v1/predictions", post(create))
@@ -113,21 +113,21 @@ async fn world_at(server: Server, settings: settings::Replicate) -> World {
     server.base_url.lock().expect("no panic").clone_from(&base_url);
     let model = settings.model.clone().or_else(|| Some("owner/name".to_owned()));
     let settings = settings::Replicate { base_url, poll_s: 0.02, model, ..settings };
-    let mut replicate = Replicate::new(&settings).expect("set up").expect("a model");
+    let mut replicate =
+        Replicate::new(&settings, &limits(heavy)).expect("set up").expect("a model");
     let key = Key::read("REPLICATE_API_TOKEN", Some("r8-secret".as_ref()));
     replicate.api.key = key.expect("a token");
     let (folder, transfer) = transfer();
     World { server, replicate, transfer, _folder: folder }
 }
 
-fn set(concurrency: usize) -> settings::Replicate {
-    let concurrency = concurrency.try_into().expect("not zero");
-    settings::Replicate { concurrency, ..settings::Replicate::default() }
+fn set() -> settings::Replicate {
+    settings::Replicate::default()
 }
 
 #[tokio::test]
 async fn files_of_a_prediction_come_into_the_store() {
-    let world = world("succeeded", set(1)).await;
+    let world = world("succeeded", 1, set()).await;
     world.server.seen.lock().expect("no panic").refusals_left = 2;
     let made = world.replicate.make(&wish("waves"), &world.transfer).await.expect("made");
     let expected = [("0", "waves"), ("1", "inline")];
@@ -146,19 +146,20 @@ async fn a_model_is_asked_where_it_is() {
         ("owner/name:5c7d5dc6", "/v1/predictions", json!("5c7d5dc6")),
         ("5c7d5dc6", "/v1/predictions", json!("5c7d5dc6")),
     ] {
-        let settings = settings::Replicate { model: Some(model.to_owned()), ..set(1) };
-        let world = world("succeeded", settings).await;
+        let settings = settings::Replicate { model: Some(model.to_owned()), ..set() };
+        let world = world("succeeded", 1, settings).await;
         world.replicate.make(&wish("waves"), &world.transfer).await.expect("made");
         let seen = world.server.seen.lock().expect("no panic");
         assert_eq!(seen.created_at, [path]);
         assert_eq!(seen.predictions["p0"].1["version"], version);
     }
-    assert!(Replicate::new(&set(1)).expect("no model is no error").is_none());
+    assert!(Replicate::new(&set(), &limits(1)).expect("no model is no error").is_none());
 }
 
 /// The most predictions that ran at once, of eight that were asked for at once.
 async fn most_running(poll_inside_limiter: bool) -> usize {
-    let world = world("succeeded", settings::Replicate { poll_inside_limiter, ..set(2) }).await;
+    let settings = settings::Replicate { poll_inside_limiter, ..set() };
+    let world = world("succeeded", 2, settings).await;
     let wish = wish("waves");
     let jobs = (0..8).map(|_| world.replicate.make(&wish, &world.transfer));
     for made in futures::future::join_all(jobs).await {
@@ -176,9 +177,69 @@ async fn the_limit_holds_until_the_files_are_here() {
 }
 
 #[tokio::test]
+async fn each_class_has_its_model_or_the_one_of_all() {
+    let models = settings::ClassModels { comic: Some("a/comic".to_owned()), ..Default::default() };
+    let world = world("succeeded", 1, settings::Replicate { models, ..set() }).await;
+    for class in Class::ALL {
+        let wish = Wish { class, ..wish("waves") };
+        world.replicate.make(&wish, &world.transfer).await.expect("made");
+    }
+    let paths = ["owner/name", "owner/name", "a/comic"];
+    let paths = paths.map(|model| format!("/v1/models/{model}/predictions"));
+    assert_eq!(world.server.seen.lock().expect("no panic").created_at, paths);
+
+    let light = settings::ClassModels { light: Some("a/small".to_owned()), ..Default::default() };
+    let settings = settings::Replicate { models: light, ..set() };
+    let replicate = Replicate::new(&settings, &limits(1)).expect("set up").expect("a model");
+    assert_eq!(Class::ALL.map(|class| replicate.makes(class)), [true, false, false]);
+    let error = replicate.make(&wish("waves"), &world.transfer).await.expect_err("no model");
+    assert!(error.to_string().ends_with("there is no model for heavy") && error.is_final());
+}
+
+/// A prediction that hangs has the only place of its class; those of another class go on.
+#[tokio::test]
+async fn who_stops_waiting_for_a_place_has_created_nothing() {
+    let world = world("processing", 1, set()).await;
+    let (heavy, light) = (wish("waves"), Wish { class: Class::Light, ..wish("waves") });
+    let n_created = || world.server.seen.lock().expect("no panic").predictions.len();
+    let first = world.replicate.make(&heavy, &world.transfer);
+    let others = async {
+        while n_created() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let short = Duration::from_millis(100);
+        let second = world.replicate.make(&heavy, &world.transfer);
+        tokio::time::timeout(short, second).await.expect_err("it waits");
+        assert_eq!(n_created(), 1);
+        let third = tokio::time::timeout(4 * short, world.replicate.make(&light, &world.transfer));
+        third.await.expect_err("it hangs");
+    };
+    tokio::select! {
+        _ = first => panic!("it hangs"),
+        () = others => {}
+    }
+    assert_eq!(n_created(), 2);
+}
+
+/// 503 and a pause of half a second: meanwhile another one is made, where there is one place.
+#[tokio::test]
+async fn a_creation_that_is_tried_again_holds_no_place_meanwhile() {
+    let world = world("succeeded", 1, set()).await;
+    world.server.seen.lock().expect("no panic").refusals_left = 1;
+    let (first, second) = (wish("first"), wish("second"));
+    let ended = Mutex::new(Vec::new());
+    let make = async |wish: &Wish| {
+        world.replicate.make(wish, &world.transfer).await.expect("made");
+        ended.lock().expect("no panic").push(wish.prompt.clone());
+    };
+    tokio::join!(make(&first), make(&second));
+    assert_eq!(ended.into_inner().expect("no panic"), ["second", "first"]);
+}
+
+#[tokio::test]
 async fn every_other_ending_is_told() {
     for status in ["failed", "canceled", "aborted", "mislaid"] {
-        let world = world(status, set(1)).await;
+        let world = world(status, 1, set()).await;
         let error = world.replicate.make(&wish("waves"), &world.transfer).await;
         let error = error.expect_err("no success");
         let expected = format!(
@@ -192,8 +253,8 @@ async fn every_other_ending_is_told() {
 #[tokio::test]
 async fn a_prediction_that_nobody_waits_for_is_cancelled() {
     for is_dropped in [true, false] {
-        let settings = settings::Replicate { timeout_s: 0.3, ..set(1) };
-        let world = world("processing", settings).await;
+        let settings = settings::Replicate { timeout_s: 0.3, ..set() };
+        let world = world("processing", 1, settings).await;
         let wish = wish("waves");
         let make = world.replicate.make(&wish, &world.transfer);
         if is_dropped {
@@ -211,7 +272,7 @@ async fn a_prediction_that_nobody_waits_for_is_cancelled() {
 async fn one_that_is_still_being_created_is_cancelled_too() {
     let server =
         Server { status: "processing", lag: Duration::from_millis(300), ..Server::default() };
-    let world = world_at(server, set(1)).await;
+    let world = world_at(server, 1, set()).await;
     let wish = wish("waves");
     let make = world.replicate.make(&wish, &world.transfer);
     let dropped = tokio::time::timeout(Duration::from_millis(150), make).await;
@@ -225,8 +286,8 @@ async fn what_may_have_been_created_is_not_created_again() {
         let server = TestServer::start(vec![answer]).await;
         let base_url = server.base_url.clone();
         let model = Some("owner/name".to_owned());
-        let settings = settings::Replicate { base_url, model, ..set(1) };
-        let replicate = Replicate::new(&settings).expect("set up").expect("a model");
+        let settings = settings::Replicate { base_url, model, ..set() };
+        let replicate = Replicate::new(&settings, &limits(1)).expect("set up").expect("a model");
         let (_folder, transfer) = transfer();
         replicate.make(&wish("waves"), &transfer).await.expect_err("no answer");
         assert_eq!(server.asked().len(), 1);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use protocol::{ConcatMode, JobSpec};
@@ -21,7 +21,7 @@ struct Fake {
     /// Begun and not ended, and the most there were of them.
     running: Mutex<(usize, usize)>,
     /// The same of those that are looked at.
-    looking: Mutex<(usize, usize)>,
+    looking: Arc<Mutex<(usize, usize)>>,
     begun: Mutex<Vec<usize>>,
 }
 
@@ -99,7 +99,7 @@ fn offers(times_ms: &[u64]) -> Fake {
         broken: BTreeSet::new(),
         fatal: None,
         running: Mutex::default(),
-        looking: Mutex::default(),
+        looking: Arc::default(),
         begun: Mutex::default(),
     }
 }
@@ -109,12 +109,16 @@ pub(in crate::stages::materials) fn shots(n: u64) -> Need {
     Need::new("", &JobSpec::default(), watch::channel(Some(n * 5_000)).1)
 }
 
+fn looks() -> Slots {
+    Slots::new("visual", 4)
+}
+
 fn rule(concurrency: usize) -> Rule {
     Rule { concurrency, early_stop: true, least: 0 }
 }
 
 async fn ids(source: &Fake, rule: Rule, need: &mut Need) -> (Vec<String>, Gathered) {
-    let mut gathered = gather(source, rule, need).await.expect("clips");
+    let mut gathered = gather(source, rule, &looks(), need).await.expect("clips");
     let clips = gathered.clips().into_iter().map(|clip| clip.id).collect();
     (clips, gathered)
 }
@@ -147,7 +151,7 @@ async fn without_the_early_stop_everything_is_fetched() {
     let source = offers(&[100; 8]);
     let rule = Rule { early_stop: false, ..rule(1) };
     let mut need = shots(3);
-    let mut gathered = gather(&source, rule, &mut need).await.expect("clips");
+    let mut gathered = gather(&source, rule, &looks(), &mut need).await.expect("clips");
     assert_eq!(gathered.in_vain(&need), [3, 4, 5, 6, 7]);
     assert_eq!(gathered.clips().len(), 8);
 }
@@ -162,7 +166,8 @@ async fn a_narration_that_turns_out_short_ends_what_is_under_way() {
         sleep(Duration::from_millis(500)).await;
         known.send_replace(Some(10_000));
     };
-    let (gathered, ()) = tokio::join!(gather(&source, rule(6), &mut need), told);
+    let looks = looks();
+    let (gathered, ()) = tokio::join!(gather(&source, rule(6), &looks, &mut need), told);
     let mut gathered = gathered.expect("clips");
     assert_eq!(gathered.dropped, [3, 4, 5]);
     assert_eq!(gathered.in_vain(&need), [2]);
@@ -201,12 +206,21 @@ async fn looking_and_fetching_go_on_together() {
 
 /// Two hundred files that are there already come at once.
 #[tokio::test(start_paused = true)]
-async fn no_more_are_looked_at_at_once_than_memory_is_there_for() {
-    let source = offers(&[0; 200]);
+async fn no_more_are_looked_at_at_once_than_there_are_places() {
     let all = Rule { early_stop: false, ..rule(4) };
+    let source = offers(&[0; 200]);
     let (clips, _) = ids(&source, all, &mut shots(1)).await;
     assert_eq!(clips.len(), 200);
     assert_eq!(source.looking.lock().expect("no panic").1, 4);
+
+    // Of two jobs together (claim 002-3).
+    let (looks, looking) = (looks(), Arc::default());
+    let jobs = [50, 50].map(|n| Fake { looking: Arc::clone(&looking), ..offers(&vec![0; n]) });
+    let running = jobs.iter().map(async |source| {
+        gather(source, all, &looks, &mut shots(1)).await.expect("clips").found.len()
+    });
+    assert_eq!(futures::future::join_all(running).await, [50, 50]);
+    assert_eq!(looking.lock().expect("no panic").1, 4);
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,6 +230,6 @@ async fn at_least_so_many_are_fetched_and_one_refusal_ends_all() {
     let (clips, _) = ids(&source, least, &mut shots(1)).await;
     assert_eq!(clips.len(), 4);
     source.fatal = Some(2);
-    let error = gather(&source, least, &mut shots(1)).await.expect_err("refused");
+    let error = gather(&source, least, &looks(), &mut shots(1)).await.expect_err("refused");
     assert_eq!(error.code, "generator_refused");
 }

@@ -1,0 +1,219 @@
+//! Jobs through providers that fail and workers that are killed: each ends exactly once, nothing is lost,
+//! nothing is left.
+//!
+//! 150 jobs a database here; `cargo xtask test --long` takes 1,000 (`REELBENCH_LONG`), and the report of
+//! that is in `reports/chaos`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use protocol::{Accepted, JobState, JobStatus};
+use serde_json::{Value, json};
+
+use super::{World, short};
+
+/// 5 % of the requests get 429, 5 % 5xx, 2 % are reset, 1 % stall.
+const FAULTS: &str = "
+[[SERVER.faults]]
+kind = 'status'
+status = 429
+retry_after_s = 1
+probability = 0.05
+
+[[SERVER.faults]]
+kind = 'status'
+status = 503
+probability = 0.05
+
+[[SERVER.faults]]
+kind = 'reset'
+after_bytes = 10
+probability = 0.02
+
+[[SERVER.faults]]
+kind = 'stall'
+after_bytes = 10
+probability = 0.01
+";
+
+/// Long enough that a kill finds jobs at work.
+const SLOW: &str = "
+[chat]
+latency_ms = 300
+[files]
+latency_ms = 200
+";
+
+const SERVERS: [&str; 3] = ["chat", "pexels", "files"];
+
+/// Stalls are seen soon, and a job may be killed more often than a user would allow.
+const SETTINGS: [&str; 7] = [
+    "jobs.max_attempts=30",
+    "jobs.max_queued=2000",
+    "jobs.lease_s=3.0",
+    "jobs.retry_after_s=0.2",
+    "downloads.stall_s=2.0",
+    "llm.timeout_s=5.0",
+    "llm.cache=false",
+];
+
+/// How hard it is.
+struct Hardship {
+    n_jobs: usize,
+    /// How long a worker lives.
+    kill_every: Duration,
+    /// How many are killed at least.
+    least_kills: usize,
+}
+
+impl Hardship {
+    fn from_env() -> Self {
+        match std::env::var_os("REELBENCH_LONG") {
+            Some(_) => Self { n_jobs: 1000, kill_every: Duration::from_secs(20), least_kills: 3 },
+            None => Self { n_jobs: 150, kill_every: Duration::from_secs(4), least_kills: 2 },
+        }
+    }
+}
+
+fn behaviour() -> String {
+    let faults = SERVERS.map(|server| FAULTS.replace("SERVER", server));
+    SLOW.to_owned() + &faults.concat()
+}
+
+/// A job whose words are its own: nothing is answered from what another one asked.
+fn job(n: usize) -> Value {
+    short(&json!({
+        "video_subject": format!("coffee {n}"),
+        "video_script": "",
+        "stop_at": "materials",
+    }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e2e_jobs_survive_faults_and_kills_on_sqlite() {
+    let hardship = Hardship::from_env();
+    let mut world = World::start(&behaviour(), &SETTINGS).await;
+    let jobs = submit(&world, hardship.n_jobs).await;
+    let begun = Instant::now();
+    let mut n_kills = 0;
+    while !all_ended(&world, &jobs).await || n_kills < hardship.least_kills {
+        settle(&world, &jobs, hardship.kill_every).await;
+        world.pipeline.kill().await;
+        n_kills += 1;
+        world.restart().await;
+    }
+    reconcile(&world, &jobs, n_kills, begun.elapsed()).await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e2e_jobs_survive_faults_and_kills_on_postgres() {
+    let Some(database) = super::database().await else { return };
+    let hardship = Hardship::from_env();
+    let mut world = World::start_on(Some(database), &behaviour(), &SETTINGS).await;
+    let mut second = world.worker("second").await;
+    let jobs = submit(&world, hardship.n_jobs).await;
+    let begun = Instant::now();
+    let mut n_kills = 0;
+    while !all_ended(&world, &jobs).await || n_kills < hardship.least_kills {
+        settle(&world, &jobs, hardship.kill_every).await;
+        // One after the other: there is always one that takes what the dead one had.
+        if n_kills % 2 == 0 {
+            second.0.kill().await;
+            world.keep_log("second");
+            second = world.worker("second").await;
+        } else {
+            world.pipeline.kill().await;
+            world.restart().await;
+        }
+        n_kills += 1;
+    }
+    world.keep_log("second");
+    reconcile(&world, &jobs, n_kills, begun.elapsed()).await;
+    second.0.stop().await;
+    world.stop().await;
+}
+
+async fn submit(world: &World, n_jobs: usize) -> Vec<Accepted> {
+    let mut jobs = Vec::with_capacity(n_jobs);
+    for n in 0..n_jobs {
+        jobs.push(world.submit(job(n)).await);
+    }
+    jobs
+}
+
+/// Waits for `patience`, less where all have ended before.
+async fn settle(world: &World, jobs: &[Accepted], patience: Duration) {
+    let until = Instant::now() + patience;
+    while Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        if all_ended(world, jobs).await {
+            return;
+        }
+    }
+}
+
+async fn all_ended(world: &World, jobs: &[Accepted]) -> bool {
+    let counts = world.client.job_counts().await.expect("counts");
+    let ended = counts.iter().filter(|(state, _)| state != "queued" && state != "running");
+    ended.map(|(_, n)| *n).sum::<u64>() == jobs.len() as u64
+}
+
+/// Every job has ended exactly once, and everything adds up.
+async fn reconcile(world: &World, jobs: &[Accepted], n_kills: usize, took: Duration) {
+    let mut states: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut n_attempts = 0;
+    let mut adds_up = 0;
+    for job in jobs {
+        let status = world.client.status(job).await.expect("it is known");
+        assert!(status.state.is_final(), "{status:?}");
+        assert_eq!(status.state, JobState::Succeeded, "{:?}\n{}", status.error, world.log());
+        assert_eq!(status.outcome.is_some(), status.state == JobState::Succeeded, "{status:?}");
+        *states.entry(status.state.as_str()).or_default() += 1;
+        n_attempts += status.attempt;
+        if times_add_up(&status) {
+            adds_up += 1;
+        } else {
+            let whole = status.finished_us.unwrap_or(0) - status.submitted_us;
+            println!("{whole} us are not {} us: {:?}", status.times.sum_us(), status);
+        }
+    }
+    let ids: BTreeSet<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
+    assert_eq!(ids.len(), jobs.len(), "a name was given twice");
+    let counts: BTreeMap<String, u64> =
+        world.client.job_counts().await.expect("counts").into_iter().collect();
+    let total: u64 = counts.values().sum();
+    assert_eq!(total, jobs.len() as u64, "{counts:?}");
+    for (state, n) in &states {
+        assert_eq!(counts[*state], *n, "{counts:?}");
+    }
+    ended_once(world, &ids);
+    assert_eq!(world.leftovers(), [""; 0]);
+    // 99.9 %.
+    assert!(adds_up * 1000 >= jobs.len() * 999, "the times of {adds_up} of {} add up", jobs.len());
+    println!(
+        "{} jobs, {n_attempts} attempts, {n_kills} kills, {:.1} s, {adds_up} times add up",
+        jobs.len(),
+        took.as_secs_f64()
+    );
+}
+
+/// Whether wait, work, overhead and what was lost with workers are the whole time, to 1 %.
+fn times_add_up(status: &JobStatus) -> bool {
+    let whole = status.finished_us.unwrap_or(0).saturating_sub(status.submitted_us);
+    whole.abs_diff(status.times.sum_us()) * 100 <= whole
+}
+
+/// The log has the end of a job at most once: a worker that is killed may not come to say it.
+fn ended_once(world: &World, ids: &BTreeSet<&str>) {
+    let log = world.log();
+    let mut ends: BTreeMap<&str, usize> = BTreeMap::new();
+    for line in log.lines().filter(|line| line.contains("the job has ended")) {
+        if let Some(id) = ids.iter().find(|id| line.contains(**id)) {
+            *ends.entry(id).or_default() += 1;
+        }
+    }
+    assert!(ends.len() * 2 > ids.len(), "{} of {} ends are in the log", ends.len(), ids.len());
+    let twice: Vec<&&str> = ends.iter().filter(|(_, n)| **n > 1).map(|(id, _)| id).collect();
+    assert!(twice.is_empty(), "ended twice: {twice:?}");
+}
