@@ -179,14 +179,24 @@ pub async fn file(
     Path((id, name)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, ApiProblem> {
-    find(&api, &id).await?;
-    if !is_given_out(&name) {
+    give_out(&api, &id, &name, request).await
+}
+
+/// A file of a job, where it is one of those that are given out.
+pub async fn give_out(
+    api: &Api,
+    id: &str,
+    name: &str,
+    request: Request,
+) -> Result<Response, ApiProblem> {
+    find(api, id).await?;
+    if !is_given_out(name) {
         let files = FILES.join(", ");
         return Err(ApiProblem::not_found(format!(
             "the files of a job are {files}, video-2.mp4, …"
         )));
     }
-    serve(&api, &id, &name, request).await
+    serve(api, id, name, request).await
 }
 
 /// Whether a file is a user's: `video-2.mp4` and so on are the further videos of a job.

@@ -9,6 +9,7 @@ mod events;
 mod extract;
 mod guard;
 mod jobs;
+mod mpt;
 mod problem;
 mod queue;
 mod runpod;
@@ -132,6 +133,7 @@ fn routes(guard: &Guard) -> OpenApiRouter<Api> {
         .merge(guard.over(submit, Role::Submit, NATIVE))
         .merge(guard.over(admin, Role::Admin, NATIVE))
         .merge(guard.over(speech, Role::Submit, speech::OPENAI))
+        .merge(mpt(guard))
         .merge(runpod(guard))
         .nest("/v2/{endpoint}", runpod(guard))
 }
@@ -152,4 +154,30 @@ fn runpod(guard: &Guard) -> OpenApiRouter<Api> {
         .over(read, Role::Read, runpod::RUNPOD)
         .merge(guard.over(submit, Role::Submit, runpod::RUNPOD))
         .merge(guard.over(admin, Role::Admin, runpod::RUNPOD))
+}
+
+/// MoneyPrinterTurbo's routes.
+fn mpt(guard: &Guard) -> OpenApiRouter<Api> {
+    let read = OpenApiRouter::new()
+        .routes(routes!(mpt::tasks))
+        .routes(routes!(mpt::task))
+        .routes(routes!(mpt::musics))
+        .routes(routes!(mpt::materials))
+        .routes(routes!(mpt::stream))
+        .routes(routes!(mpt::download));
+    // A form is longer than its file, not by much.
+    let uploads = OpenApiRouter::new()
+        .routes(routes!(mpt::add_music))
+        .routes(routes!(mpt::add_material))
+        .layer(DefaultBodyLimit::max(mpt::MAX_FILE_BYTES + (1 << 16)));
+    let submit = OpenApiRouter::new()
+        .routes(routes!(mpt::videos))
+        .routes(routes!(mpt::subtitle))
+        .routes(routes!(mpt::audio))
+        .routes(routes!(mpt::delete))
+        .routes(routes!(mpt::scripts))
+        .routes(routes!(mpt::terms))
+        .routes(routes!(mpt::social_metadata))
+        .merge(uploads);
+    guard.over(read, Role::Read, mpt::MPT).merge(guard.over(submit, Role::Submit, mpt::MPT))
 }

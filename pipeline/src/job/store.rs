@@ -7,6 +7,7 @@
 mod claim;
 mod database;
 mod ending;
+mod forget;
 mod keep;
 mod lease;
 mod list;
@@ -29,6 +30,7 @@ pub use self::claim::Claim;
 use self::database::Database;
 pub use self::database::Place;
 pub use self::ending::Spent;
+pub use self::forget::ForgetAnswer;
 pub use self::lease::{Dead, Held, TakenBack};
 pub use self::list::{Filter, Listed};
 pub use self::notice::{Notice, Notices};

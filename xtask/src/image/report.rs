@@ -188,7 +188,7 @@ impl Built {
              size        {} MB in {} layers over {}\n\
              sent        {} MB to the engine\n\
              models      {}\n\
-             next        docker run --rm {cards}-p 127.0.0.1:8090:8090 -v reelbench-data:/data {}",
+             next        docker run --rm {cards}-e REELBENCH_TOKEN=$(openssl rand -hex 32) -p 127.0.0.1:8090:8090 -v reelbench-data:/data {}",
             self.tag,
             &self.image[..self.image.len().min(19)],
             megabytes(self.bytes),

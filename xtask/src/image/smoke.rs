@@ -20,6 +20,10 @@ use crate::ui::Progress;
 const PORT: u16 = 8090;
 /// Where the fixture servers listen in the network that they share.
 const FIXTURES: &str = "127.0.0.1:9090";
+/// The variable in which the image looks for its token.
+pub const TOKEN_ENV: &str = "REELBENCH_TOKEN";
+/// The token of a container that nobody else uses.
+pub const TOKEN: &str = "reelbench-smoke-test-token";
 /// Time to listen, and to become healthy.
 const READY: Duration = Duration::from_secs(120);
 /// Time for the whole job.
@@ -74,7 +78,11 @@ impl Smoke<'_> {
             name: self.service(),
             image: self.image.to_owned(),
             command: ["serve".to_owned()].into_iter().chain(pairs).collect(),
-            env: keys.map(|name| format!("{name}={PROVIDER_KEY}")).into(),
+            env: keys
+                .map(|name| format!("{name}={PROVIDER_KEY}"))
+                .into_iter()
+                .chain([format!("{TOKEN_ENV}={TOKEN}")])
+                .collect(),
             port: Some(PORT),
             gpu: self.gpu,
             labels: self.place.session.labels(),
@@ -154,7 +162,8 @@ impl Smoke<'_> {
             let port = self.place.engine.published(&self.service(), PORT).await;
             let state = self.state().await?;
             if let (Some(port), true) = (port.map_err(EngineError::told)?, state.running) {
-                let client = NativeClient::new(format!("http://127.0.0.1:{port}").parse()?)?;
+                let base = format!("http://127.0.0.1:{port}");
+                let client = NativeClient::with_token(base.parse()?, TOKEN)?;
                 if client.job_counts().await.is_ok() {
                     return Ok(client);
                 }

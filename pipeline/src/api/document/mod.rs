@@ -21,6 +21,7 @@ pub fn begun() -> utoipa::openapi::OpenApi {
         components(schemas(protocol::Problem)),
         tags(
             (name = "jobs", description = "Videos, from the request to the file"),
+            (name = "moneyprinterturbo", description = "MoneyPrinterTurbo's routes, with its status codes"),
             (name = "batches", description = "Many jobs at once"),
             (name = "queue", description = "For those who run the service"),
             (name = "runpod", description = "RunPod's operations, bare and below /v2/{endpoint}"),

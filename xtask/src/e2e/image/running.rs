@@ -8,6 +8,7 @@ use serde_json::json;
 use super::super::{runs, short};
 use super::world::{World, with_engine};
 use crate::image::engine::{SESSION, Spec};
+use crate::image::smoke::{TOKEN, TOKEN_ENV};
 use crate::services::PROVIDER_KEY;
 use crate::targets::NativeClient;
 
@@ -28,7 +29,7 @@ async fn start(world: &World) -> String {
         command: ["serve", "--set", &stock, "--set", "jobs.max_attempts=1"]
             .map(str::to_owned)
             .into(),
-        env: vec![format!("PEXELS_API_KEY={PROVIDER_KEY}")],
+        env: vec![format!("PEXELS_API_KEY={PROVIDER_KEY}"), format!("{TOKEN_ENV}={TOKEN}")],
         port: Some(8090),
         labels: labels.clone(),
         ..Spec::default()
@@ -57,7 +58,7 @@ async fn client(world: &World, name: &str) -> NativeClient {
             let port = world.engine.published(name, 8090).await.expect("a container");
             if let Some(port) = port {
                 let base = format!("http://127.0.0.1:{port}").parse().expect("an address");
-                let client = NativeClient::new(base).expect("a client");
+                let client = NativeClient::with_token(base, TOKEN).expect("a client");
                 if client.job_counts().await.is_ok() {
                     return client;
                 }
