@@ -23,6 +23,7 @@ pub mod local;
 pub mod media;
 pub mod ml;
 pub mod observe;
+pub mod outward;
 pub mod parts;
 pub mod process;
 pub mod providers;

@@ -8,6 +8,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use protocol::{JobSpec, JobStatus};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::api::{self, Api, Guard};
 use crate::job::graph::Graph;
@@ -65,6 +66,7 @@ impl Service {
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
         let api = Api::new(self.queue.clone(), self.store, self.parts, self.observer)?;
+        let _webhooks = AbortOnDropHandle::new(tokio::spawn(api.clone().tell_webhooks()));
         let stopped = stop.clone();
         let server = axum::serve(listener, api::router(api, guard))
             .with_graceful_shutdown(async move { stopped.cancelled().await });

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-pub use self::api::{Api, Role, Token};
+pub use self::api::{Api, Role, Token, Webhooks};
 pub use self::cache::{Cache, Eviction};
 pub use self::http::{Http, HttpClient};
 pub use self::jobs::{Jobs, Local, Publish};
@@ -51,6 +51,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The HTTP API.
     pub api: Api,
+    /// Telling clients of the end of their jobs.
+    pub webhooks: Webhooks,
     /// The queue.
     pub jobs: Jobs,
     /// How much happens at once.
@@ -95,6 +97,7 @@ impl Default for Settings {
             data_dir: PathBuf::from("reelbench-data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 8090)),
             api: Api::default(),
+            webhooks: Webhooks::default(),
             jobs: Jobs::default(),
             limits: Limits::default(),
             http: Http::default(),

@@ -31,13 +31,17 @@ CREATE TABLE jobs (
     worked_us        BIGINT NOT NULL DEFAULT 0,
     overhead_us      BIGINT NOT NULL DEFAULT 0,
     lost_us          BIGINT NOT NULL DEFAULT 0,
-    files_gone       BIGINT NOT NULL DEFAULT 0
+    files_gone       BIGINT NOT NULL DEFAULT 0,
+    webhook          TEXT, -- until it was told
+    webhook_due_us   BIGINT NOT NULL DEFAULT 0,
+    webhook_attempt  BIGINT NOT NULL DEFAULT 0
 );
 
 CREATE INDEX jobs_waiting ON jobs (lane, place, seq) WHERE state = 'queued';
 CREATE INDEX jobs_running ON jobs (owner) WHERE state = 'running';
 CREATE INDEX jobs_ended   ON jobs (finished_us) WHERE finished_us IS NOT NULL;
 CREATE INDEX jobs_batch   ON jobs (batch) WHERE batch IS NOT NULL;
+CREATE INDEX jobs_webhook ON jobs (webhook_due_us) WHERE webhook IS NOT NULL;
 CREATE UNIQUE INDEX jobs_idempotency ON jobs (idempotency_key) WHERE idempotency_key IS NOT NULL;
 
 CREATE TABLE stage_times (

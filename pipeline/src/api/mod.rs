@@ -13,9 +13,11 @@ mod mpt;
 mod problem;
 mod queue;
 mod runpod;
+mod signature;
 mod speech;
 mod trace;
 mod watch;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -38,6 +40,7 @@ use crate::parts::Parts;
 use crate::settings::Role;
 use dialect::NATIVE;
 use problem::ApiProblem;
+use webhooks::Webhooks;
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -54,7 +57,7 @@ pub struct Api {
     /// What readers of RunPod's streams have seen.
     cursors: runpod::Cursors,
     /// Sends webhooks.
-    webhooks: reqwest::Client,
+    webhooks: Webhooks,
 }
 
 impl Api {
@@ -62,17 +65,24 @@ impl Api {
     ///
     /// # Errors
     ///
-    /// The HTTP client for webhooks cannot be built.
+    /// Webhooks cannot be sent as it is set.
     pub fn new(
         queue: Queue,
         store: Arc<Store>,
         parts: Arc<Parts>,
         observer: Observer,
-    ) -> reqwest::Result<Self> {
-        let webhooks = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-        let (cursors, webhooks) = (runpod::Cursors::default(), webhooks.build()?);
+    ) -> anyhow::Result<Self> {
+        let webhooks = Webhooks::new(&parts.settings.webhooks)?;
+        let cursors = runpod::Cursors::default();
         let started = Instant::now();
         Ok(Self { queue, store, parts, observer, started, cursors, webhooks })
+    }
+}
+
+impl Api {
+    /// Tells clients of the end of their jobs, for as long as the service runs.
+    pub async fn tell_webhooks(self) {
+        self.webhooks.clone().serve(self).await;
     }
 }
 

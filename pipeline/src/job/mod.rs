@@ -23,8 +23,8 @@ pub use lane::{Lane, Lanes};
 pub use queue::{Failure, Queue, Room, Work};
 pub use reuse::Reuse;
 pub use store::{
-    CancelAnswer, Claim, Counts, Filter, ForgetAnswer, Listed, Place, Request, RetryAnswer, Store,
-    StoreError, SubmitError,
+    CancelAnswer, Claim, Counts, DueWebhook, Filter, ForgetAnswer, Listed, Place, Request,
+    RetryAnswer, Store, StoreError, SubmitError,
 };
 
 /// Microseconds since the Unix epoch.

@@ -16,6 +16,7 @@ mod progress;
 mod steer;
 mod submit;
 mod view;
+mod webhooks;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,7 @@ pub use self::notice::{Notice, Notices};
 pub use self::steer::{CancelAnswer, RetryAnswer};
 pub use self::submit::{Request, SubmitError, Submitted, Terms};
 pub use self::view::Counts;
+pub use self::webhooks::DueWebhook;
 
 /// Jobs on disk.
 #[derive(Debug)]

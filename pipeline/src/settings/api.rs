@@ -30,6 +30,17 @@ impl Default for Api {
     }
 }
 
+/// Telling clients of the end of their jobs.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Webhooks {
+    /// Environment variable that holds the secret with which they are signed
+    /// (<https://www.standardwebhooks.com>). None: they are not.
+    pub secret_env: Option<String>,
+    /// Whether they may lead into the network of this service.
+    pub allow_private: bool,
+}
+
 /// One caller.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

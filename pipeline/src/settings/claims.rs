@@ -20,6 +20,8 @@ const CLAIMS: &[(&str, &str, &str, &str)] = &[
     ("001-7b", "similarity.cache", "false", "true"),
     ("001-7b", "stock.search_cache_h", "0", "24"),
     ("001-7c", "cache.stages", "false", "true"),
+    ("002-10", "jobs.ageing_s", "0", "600"),
+    ("002-11", "jobs.max_attempts", "1", "3"),
     ("002-2", "speech.concurrency", "1024", "2"),
     ("002-1", "jobs.concurrency", "1024", "3"),
     ("002-3", "limits.visual", "1024", "4"),

@@ -6,6 +6,8 @@ use toml::{Table, Value};
 
 use super::{Settings, api, cache, limits, render};
 
+/// Longer than anything is kept.
+const MAX_SPAN: f64 = 1e9;
 /// No machine does more at once.
 const MAX_COUNT: usize = 1024;
 /// A year: what a site said before that is history.
@@ -181,8 +183,22 @@ fn validate(settings: &Settings) -> Result<(), SettingsError> {
         let (key, value) = ("subtitles.min_heard_share", share.to_string());
         return Err(SettingsError::OutOfRange { key, value, expected: "0 to 1" });
     }
+    let jobs = &settings.jobs;
+    let spans = [
+        ("jobs.ageing_s", jobs.ageing_s),
+        ("jobs.drain_s", jobs.drain_s),
+        ("jobs.keep_h", jobs.keep_h),
+        ("jobs.history_d", jobs.history_d),
+    ];
+    for (key, value) in spans {
+        if !(0.0..=MAX_SPAN).contains(&value) {
+            let (value, expected) = (value.to_string(), "0 to 1000000000");
+            return Err(SettingsError::OutOfRange { key, value, expected });
+        }
+    }
     let waits = [
-        ("jobs.retry_after_s", settings.jobs.retry_after_s),
+        ("jobs.lease_s", jobs.lease_s),
+        ("jobs.retry_after_s", jobs.retry_after_s),
         ("llm.timeout_s", settings.llm.timeout_s),
         ("llm.budget_s", settings.llm.budget_s),
         ("speech.timeout_s", settings.speech.timeout_s),
@@ -278,6 +294,9 @@ mod tests {
             &["llm.temperature=2.5"],
             "llm.temperature is 2.5, expected 0 to 2",
         );
+        check_refused("optimized", &["jobs.ageing_s=-1.0"], "is -1, expected 0 to 1000000000");
+        check_refused("optimized", &["jobs.keep_h=nan"], "is NaN, expected 0 to 1000000000");
+        check_refused("optimized", &["jobs.lease_s=0.0"], "is 0, expected seconds above 0");
         check_refused("optimized", &["jobs.retry_after_s=1e9"], "expected seconds above 0");
         check_refused("optimized", &["jobs.concurrency=4611686018427387904"], "expected 1 to 1024");
         check_refused("optimized", &["llm.base_url=foo"], "llm.base_url is foo, expected an http");

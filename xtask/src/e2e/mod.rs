@@ -7,6 +7,7 @@ mod api;
 mod bodies;
 mod chaos;
 mod command;
+mod endurance;
 mod events;
 mod faults;
 mod image;

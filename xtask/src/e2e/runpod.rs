@@ -58,7 +58,7 @@ async fn webhooks() -> (String, Arc<Mutex<Vec<Value>>>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e2e_a_job_of_runpods_goes_from_the_queue_to_its_output() {
-    let world = World::start("", &[]).await;
+    let world = World::start("", &["webhooks.allow_private=true"]).await;
     let (webhook, heard) = webhooks().await;
     let request = json!({"input": short(&json!({})), "webhook": webhook});
     let (status, taken) = ask(&world, "POST", "/v2/any-name/run", Some(&request)).await;
@@ -108,6 +108,10 @@ async fn e2e_a_job_of_runpods_goes_from_the_queue_to_its_output() {
 #[tokio::test(flavor = "multi_thread")]
 async fn e2e_a_job_of_runpods_is_refused_timed_out_retried_cancelled_and_purged() {
     let world = World::start("", &["jobs.concurrency=1"]).await;
+    let inside = json!({"input": short(&json!({})), "webhook": "http://127.0.0.1:1/done"});
+    let (status, refused) = ask(&world, "POST", "/run", Some(&inside)).await;
+    assert_eq!(status, 400, "{refused}");
+    assert!(refused.to_string().contains("outside of this network"), "{refused}");
     for (request, expected) in [
         (json!({}), "input: expected"),
         (json!({"input": {"video_subject": "sea", "voice_rate": 9}}), "voice_rate"),

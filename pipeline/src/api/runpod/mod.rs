@@ -5,7 +5,6 @@ mod answer;
 mod envelope;
 mod error;
 mod stream;
-mod webhook;
 
 use std::time::Duration;
 
@@ -13,9 +12,11 @@ use axum::Json;
 use axum::extract::State;
 use protocol::{JobState, JobStatus};
 use serde::Deserialize;
+use url::Url;
 
+use self::answer::RunState;
+pub use self::answer::status_of;
 pub use self::answer::{Health, Purged, RunStatus, Taken};
-use self::answer::{RunState, status_of};
 use self::envelope::Envelope;
 pub use self::envelope::RunRequest;
 use self::error::Refused;
@@ -218,12 +219,16 @@ pub async fn health(State(api): State<Api>) -> Result<Json<Health>, Refused> {
 async fn submit(api: &Api, JsonText(body): JsonText) -> Result<String, Refused> {
     let envelope = Envelope::read(&body)?;
     let spec = jobs::checked(api, &envelope.input, envelope.low_priority).await?;
-    let request = Request { timeout: envelope.timeout, ttl: envelope.ttl, ..Request::new(&spec) };
-    let id = jobs::take(api, request).await?;
-    if let Some(url) = envelope.webhook {
-        webhook::when_ended(api.clone(), id.clone(), url);
+    if envelope.webhook.as_ref().is_some_and(|url| !api.webhooks.may_ask(url)) {
+        return Err(Refused::wrong("webhook: expected an address outside of this network"));
     }
-    Ok(id)
+    let request = Request {
+        timeout: envelope.timeout,
+        ttl: envelope.ttl,
+        webhook: envelope.webhook.as_ref().map(Url::as_str),
+        ..Request::new(&spec)
+    };
+    Ok(jobs::take(api, request).await?)
 }
 
 async fn find(api: &Api, id: &str) -> Result<JobStatus, Refused> {

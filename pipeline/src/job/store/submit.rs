@@ -17,6 +17,8 @@ pub struct Request<'a> {
     pub idempotency_key: Option<&'a str>,
     /// Time for one attempt; then the job has failed. None: as long as it takes.
     pub timeout: Option<Duration>,
+    /// Who is told of its end.
+    pub webhook: Option<&'a str>,
     /// Time from now in which the job must have begun.
     pub ttl: Option<Duration>,
 }
@@ -24,7 +26,7 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// A job without limits of its own.
     pub const fn new(spec: &'a JobSpec) -> Self {
-        Self { spec, idempotency_key: None, timeout: None, ttl: None }
+        Self { spec, idempotency_key: None, timeout: None, webhook: None, ttl: None }
     }
 }
 
@@ -126,8 +128,9 @@ impl Store {
         let timeout = request.timeout.map(|time| instant(micros(time)));
         sqlx::query(
             "INSERT INTO jobs (id, spec, priority, state, lane, place, max_attempts, submitted_us,
-                               queued_us, idempotency_key, request_digest, batch, timeout_us, expires_us)
-             VALUES ($1, $2, $3, 'queued', $4, $5, $6, $7, $7, $8, $9, $10, $11, $12)",
+                               queued_us, idempotency_key, request_digest, batch, timeout_us, expires_us,
+                               webhook)
+             VALUES ($1, $2, $3, 'queued', $4, $5, $6, $7, $7, $8, $9, $10, $11, $12, $13)",
         )
         .bind(&id)
         .bind(spec)
@@ -141,6 +144,7 @@ impl Store {
         .bind(batch)
         .bind(timeout)
         .bind(request.ttl.map(after))
+        .bind(request.webhook)
         .execute(connection)
         .await?;
         Ok(id)

@@ -169,6 +169,7 @@ fn command(arguments: &[String], long: bool, cx: &Context<'_>) -> Command {
     command.args(arguments).current_dir(&cx.paths.root);
     prepare::tell(&mut command, cx);
     if long {
+        command.env("REELBENCH_LONG", "1");
         command.env("PROPTEST_CASES", LONG_CASES);
         command.env(FUZZ_SECONDS, LONG_FUZZ_SECONDS);
     }

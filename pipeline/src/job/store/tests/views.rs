@@ -8,7 +8,32 @@ on_both![
     what_an_attempt_has_rendered_ends_with_it,
     pages_are_young_first_and_without_gaps,
     files_go_first_and_then_the_job,
+    an_end_is_told_by_one_until_it_is_told,
 ];
+
+async fn an_end_is_told_by_one_until_it_is_told(database: TestDatabase) {
+    let store = database.open("a", LEASE).await;
+    let sea = spec("sea", Priority::Normal);
+    let request = Request { webhook: Some("https://example.org/hook"), ..Request::new(&sea) };
+    let taken = store.submit(&[request], None, terms()).await.expect("taken");
+    let due = async || store.due_webhooks().await.expect("answer");
+    assert_eq!((due().await, store.next_webhook().await.expect("answer")), (vec![], None));
+    let claimed = claim(&store).await.expect("a job");
+    store.succeed(&claimed, claimed.spent(), &Outcome::default()).await.expect("written");
+    assert_eq!(store.next_webhook().await.expect("answer"), Some(Duration::ZERO));
+    let told = |attempt| DueWebhook {
+        id: taken[0].id.clone(),
+        url: "https://example.org/hook".to_owned(),
+        attempt,
+    };
+    assert_eq!(due().await, [told(1)]);
+    assert_eq!(due().await, [], "somebody is at it");
+    store.webhook_again(&taken[0].id, Duration::ZERO).await.expect("written");
+    assert_eq!(due().await, [told(2)]);
+    store.webhook_is_done(&taken[0].id).await.expect("written");
+    store.webhook_again(&taken[0].id, Duration::ZERO).await.expect("no effect");
+    assert_eq!((due().await, store.next_webhook().await.expect("answer")), (vec![], None));
+}
 
 async fn progress_is_the_share_of_stages_that_ended(database: TestDatabase) {
     let store = database.open("a", LEASE).await;
