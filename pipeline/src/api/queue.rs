@@ -27,6 +27,7 @@ pub struct Page {
     /// Only jobs in this state.
     state: Option<JobState>,
     /// Only jobs of this batch.
+    #[param(pattern = r"^[^\u0000]*$")]
     batch: Option<String>,
     /// Only jobs that came before: `next` of the page before.
     #[param(minimum = 0)]

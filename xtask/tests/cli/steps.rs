@@ -24,13 +24,15 @@ impl Stand {
         stand.program("cargo-nextest", "");
         stand.program("cargo-deny", "");
         stand.program("debug/fixtures", r#"echo "fixtures $1" >> "$REELBENCH_HOME/asked""#);
-        // The models of the outer test run: what is there is not made or brought again.
+        // The models and packages of the outer test run: what is there is not made or brought again.
         let models = std::env::var_os("REELBENCH_MODELS").map_or_else(
             || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/reelbench/models"),
             Into::into,
         );
         assert!(models.is_dir(), "{} is made by `cargo xtask test`", models.display());
+        let python = models.join("../python");
         std::os::unix::fs::symlink(models, stand.path().join("models")).expect("a link");
+        std::os::unix::fs::symlink(python, stand.path().join("python")).expect("a link");
         stand
     }
 

@@ -30,6 +30,8 @@ use crate::job::{Filter, ForgetAnswer, JobFolder, Request};
 
 /// Most tasks of a page.
 const MAX_PAGE: u64 = 100;
+/// The last page that can be asked for.
+const LAST_PAGE: u64 = 1_000_000_000;
 /// Tasks that are read at once on the way to a page.
 const STEP: u32 = 500;
 
@@ -123,7 +125,7 @@ pub struct Pages {
     path = "/api/v1/tasks",
     tag = "moneyprinterturbo",
     params(
-        ("page" = Option<u64>, Query, description = "From 1", minimum = 1),
+        ("page" = Option<u64>, Query, description = "From 1", minimum = 1, maximum = 1_000_000_000),
         ("page_size" = Option<u64>, Query, description = "10 unless it is given", minimum = 1, maximum = 100),
     ),
     responses(
@@ -138,8 +140,9 @@ pub async fn tasks(
 ) -> Result<Json<Answer<Page>>, Refused> {
     let Query(Pages { page, page_size }) = pages?;
     let (page, page_size) = (page.unwrap_or(1), page_size.unwrap_or(10));
-    if page == 0 || !(1..=MAX_PAGE).contains(&page_size) {
-        return Err(Refused::wrong("page: expected 1 or more; page_size: expected 1 to 100"));
+    if !(1..=LAST_PAGE).contains(&page) || !(1..=MAX_PAGE).contains(&page_size) {
+        let expected = "page: expected 1 to 1000000000; page_size: expected 1 to 100";
+        return Err(Refused::wrong(expected));
     }
     let counts = api.store.counts().await.map_err(ApiProblem::from)?;
     let total: u64 = counts.iter().map(|(_, count)| count).sum();

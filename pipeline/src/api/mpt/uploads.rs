@@ -127,7 +127,7 @@ fn listed(folder: Option<&Path>, extensions: &[&str]) -> Files {
         .flatten()
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            let size = entry.metadata().ok().filter(std::fs::Metadata::is_file)?.len();
+            let size = entry.metadata().ok().filter(|metadata| metadata.is_file())?.len();
             extension(&name, extensions)?;
             Some(FileInfo { file: name.clone(), name, size })
         })

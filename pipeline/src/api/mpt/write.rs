@@ -1,6 +1,8 @@
 //! `/scripts`, `/terms` and `/social-metadata`: texts, each as a short job that is waited for. So they have the
 //! limits, the cache and the patience of jobs.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use protocol::{JobStatus, Outcome};
@@ -13,6 +15,9 @@ use crate::api::extract::JsonText;
 use crate::api::problem::ApiProblem;
 use crate::api::{Api, jobs};
 use crate::job::Request;
+
+/// How long a text is waited for: the queue may be long, or held.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What a script is asked with.
 #[derive(Debug, ToSchema)]
@@ -188,8 +193,11 @@ fn fields(
 async fn made(api: &Api, job: Map<String, Value>) -> Result<Outcome, Refused> {
     let spec = jobs::checked(api, Value::Object(job).to_string().as_bytes(), false).await?;
     let id = jobs::take(api, Request::new(&spec)).await?;
-    let ended = api.queue.ended(&id).await.map_err(ApiProblem::from)?;
-    match ended {
+    let Ok(ended) = tokio::time::timeout(PATIENCE, api.queue.ended(&id)).await else {
+        api.queue.cancel(&id).await.map_err(ApiProblem::from)?;
+        return Err(Refused::unavailable("it was not written in time, and is cancelled"));
+    };
+    match ended.map_err(ApiProblem::from)? {
         Some(JobStatus { outcome: Some(outcome), .. }) => Ok(outcome),
         Some(JobStatus { error: Some(error), .. }) => {
             Err(Refused::unavailable(format!("{}: {}", error.code, error.message)))
