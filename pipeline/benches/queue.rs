@@ -7,6 +7,8 @@
 //! SQLite's folder is on the disk of the target folder: every submit and every end is on it (`fsync`)
 //! before it is answered. PostgreSQL is as its server is set.
 
+#![expect(clippy::print_stdout, reason = "the figures are what it is run for")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use protocol::LaneStatus;
 use serde_json::Value;
@@ -97,6 +97,6 @@ pub async fn metrics_json(State(api): State<Api>) -> Result<Json<Value>, ApiProb
 }
 
 fn wants_json(headers: &HeaderMap) -> bool {
-    let accepted = headers.get(header::ACCEPT).map(|value| value.as_bytes());
+    let accepted = headers.get(header::ACCEPT).map(HeaderValue::as_bytes);
     accepted.is_some_and(|accepted| accepted.starts_with(b"application/json"))
 }

@@ -47,9 +47,8 @@ impl Webhooks {
                 )
             })
         });
-        let allow_private = settings.allow_private;
-        let client = outward::client(allow_private)?;
-        Ok(Self { client, secret: secret.transpose()?, allow_private })
+        let (secret, allow_private) = (secret.transpose()?, settings.allow_private);
+        Ok(Self { client: outward::client(allow_private)?, secret, allow_private })
     }
 
     /// Whether this address would be asked, as far as can be seen before it is.

@@ -31,10 +31,10 @@ pub fn document(observed: &Observed, figures: &Figures) -> Value {
             "held": observed.queue.held,
             "closed": observed.queue.closed,
             "classes": observed.queue.lanes,
-            "wait": by_label(figures.times("reelbench_queue_wait_seconds"), "lane"),
+            "wait": by_label(&figures.times("reelbench_queue_wait_seconds"), "lane"),
             "retries": sum(&figures.counters("reelbench_job_retries_total")),
         },
-        "jobs": by_label(figures.times("reelbench_job_duration_seconds"), "outcome"),
+        "jobs": by_label(&figures.times("reelbench_job_duration_seconds"), "outcome"),
         "features": features(figures),
         "cache": caches(figures),
         "limiters": limiters(figures),
@@ -86,7 +86,7 @@ fn limiters(figures: &Figures) -> Value {
     limiters.into()
 }
 
-fn by_label(series: Vec<(Labels, Summary)>, name: &str) -> Value {
+fn by_label(series: &[(Labels, Summary)], name: &str) -> Value {
     let told = series.iter().map(|(labels, summary)| (label(labels, name), told(summary)));
     Value::Object(told.collect())
 }

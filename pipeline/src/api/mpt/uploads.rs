@@ -127,7 +127,11 @@ fn listed(folder: Option<&Path>, extensions: &[&str]) -> Files {
         .flatten()
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            let size = entry.metadata().ok().filter(|metadata| metadata.is_file())?.len();
+            let metadata = entry.metadata().ok()?;
+            if !metadata.is_file() {
+                return None;
+            }
+            let size = metadata.len();
             extension(&name, extensions)?;
             Some(FileInfo { file: name.clone(), name, size })
         })
