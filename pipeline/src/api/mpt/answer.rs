@@ -69,6 +69,10 @@ impl Refused {
         Self::new(StatusCode::CONFLICT, "task is still running")
     }
 
+    pub fn cancelled() -> Self {
+        Self::new(StatusCode::CONFLICT, "it was cancelled before it was done")
+    }
+
     pub fn disk() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the file cannot be kept")
     }

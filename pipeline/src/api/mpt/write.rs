@@ -54,6 +54,7 @@ pub struct Script {
     responses(
         (status = 200, description = "The script", body = Answer<Script>),
         (status = 400, description = "Fields are wrong: `data` names them", body = MptError),
+        (status = 409, description = "Somebody cancelled it, or emptied the queue", body = MptError),
         (status = 413, description = "The body is too large", body = MptError),
         (status = 415, description = "The body is not said to be JSON", body = MptError),
         (status = 429, description = "The queue is full", body = MptError),
@@ -106,6 +107,7 @@ pub struct TermsFound {
     responses(
         (status = 200, description = "The terms", body = Answer<TermsFound>),
         (status = 400, description = "Fields are wrong: `data` names them", body = MptError),
+        (status = 409, description = "Somebody cancelled it, or emptied the queue", body = MptError),
         (status = 413, description = "The body is too large", body = MptError),
         (status = 415, description = "The body is not said to be JSON", body = MptError),
         (status = 429, description = "The queue is full", body = MptError),
@@ -153,6 +155,7 @@ pub struct Social {
     responses(
         (status = 200, description = "Title, caption and hashtags", body = Answer<Social>),
         (status = 400, description = "Fields are wrong: `data` names them", body = MptError),
+        (status = 409, description = "Somebody cancelled it, or emptied the queue", body = MptError),
         (status = 413, description = "The body is too large", body = MptError),
         (status = 415, description = "The body is not said to be JSON", body = MptError),
         (status = 429, description = "The queue is full", body = MptError),
@@ -202,6 +205,6 @@ async fn made(api: &Api, job: Map<String, Value>) -> Result<Outcome, Refused> {
         Some(JobStatus { error: Some(error), .. }) => {
             Err(Refused::unavailable(format!("{}: {}", error.code, error.message)))
         }
-        _ => Err(Refused::unavailable("it was cancelled")),
+        _ => Err(Refused::cancelled()),
     }
 }
