@@ -20,6 +20,8 @@ const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(10);
 /// Time for an answer.
 const LIMIT: Duration = Duration::from_secs(30);
+/// How long changes are gathered before it is looked what they are.
+const GATHER: Duration = Duration::from_millis(100);
 /// The longest time without a look: another process may have ended with something to tell.
 const LOOK: Duration = Duration::from_secs(30);
 
@@ -68,12 +70,20 @@ impl Webhooks {
                 }
             };
             tokio::select! {
-                changed = changes.recv() => if let Err(RecvError::Closed) = changed { return },
+                changed = changes.recv() => {
+                    if let Err(RecvError::Closed) = changed {
+                        return;
+                    }
+                    // Changes come in bursts, and most are no ends: one look for all of them.
+                    tokio::time::sleep(GATHER).await;
+                    changes = changes.resubscribe();
+                }
                 () = tokio::time::sleep(wait) => {}
             }
         }
     }
 
+    /// Tells what is due, and gives how long it is to what is next.
     async fn tell_all(&self, api: &Api) -> Result<Option<Duration>, StoreError> {
         if api.store.next_webhook().await?.is_some_and(|wait| wait.is_zero()) {
             for due in api.store.due_webhooks().await? {

@@ -26,8 +26,6 @@ use crate::settings;
 const DATABASE_PAUSE: Duration = Duration::from_secs(1);
 /// The least wait between two looks: a job that is due may be in another claimer's hands.
 const LEAST_PAUSE: Duration = Duration::from_millis(2);
-/// Changes of jobs that somebody who watches may be behind, before he has to look again.
-const MAX_BEHIND: usize = 4096;
 
 /// What is done with a job.
 pub trait Work: Send + Sync + 'static {
@@ -77,8 +75,6 @@ struct Shared {
     running: Mutex<HashMap<String, Running>>,
     tasks: TaskTracker,
     keeper: TaskTracker,
-    /// Names of jobs that have changed.
-    changes: broadcast::Sender<Arc<str>>,
 }
 
 /// How an attempt is told to stop.
@@ -110,7 +106,6 @@ impl Queue {
             running: Mutex::default(),
             tasks: TaskTracker::new(),
             keeper: TaskTracker::new(),
-            changes: broadcast::Sender::new(MAX_BEHIND),
         });
         for (lanes, places) in lanes.groups() {
             shared.tasks.spawn(Arc::clone(&shared).serve(lanes, places));
@@ -217,7 +212,7 @@ impl Queue {
 
     /// Names of jobs that change from now on. Who is too slow to read them is told so, and looks again.
     pub fn changes(&self) -> broadcast::Receiver<Arc<str>> {
-        self.shared.changes.subscribe()
+        self.shared.store.changes()
     }
 
     /// Waits until a job has ended and gives its status. None: there is no such job.
@@ -321,9 +316,7 @@ impl Shared {
     }
 
     async fn changed(&self, id: &str) {
-        // Nobody may be watching.
-        let _ = self.changes.send(id.into());
-        self.store.tell(&Notice::Changed(id.to_owned())).await;
+        self.store.changed(id).await;
     }
 
     /// A job has ended, here or while it waited.

@@ -20,10 +20,11 @@ mod webhooks;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use tokio::sync::broadcast;
 
 use super::JobFolder;
 
@@ -40,6 +41,9 @@ pub use self::submit::{Request, SubmitError, Submitted, Terms};
 pub use self::view::Counts;
 pub use self::webhooks::DueWebhook;
 
+/// Changes of jobs that somebody who watches may be behind, before he has to look again.
+const MAX_BEHIND: usize = 4096;
+
 /// Jobs on disk.
 #[derive(Debug)]
 pub struct Store {
@@ -49,6 +53,8 @@ pub struct Store {
     lease_us: u64,
     /// How much of their video running jobs have rendered, 0 to 1. Not worth a write to the disk.
     rendered: Mutex<HashMap<String, f64>>,
+    /// Names of jobs that have changed.
+    changes: broadcast::Sender<Arc<str>>,
     /// Held, not read: while it is open no other process opens the folder.
     _lock: fs_err::File,
 }
@@ -103,6 +109,7 @@ impl Store {
             owner: lease::owner(data_dir)?,
             lease_us: u64::try_from(lease.as_micros()).unwrap_or(u64::MAX),
             rendered: Mutex::default(),
+            changes: broadcast::Sender::new(MAX_BEHIND),
             _lock: lock,
         };
         let taken = store.take_back(Dead::Former).await?;

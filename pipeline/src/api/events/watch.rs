@@ -10,7 +10,7 @@ use tokio::sync::broadcast;
 
 use crate::api::Api;
 
-/// How often a running job is looked at for what is in no database: how much of its video is rendered.
+/// How often a running job is looked at for what nobody tells: how much of its video is rendered.
 const LOOK: Duration = Duration::from_millis(500);
 /// Least step of progress that is told.
 const STEP: f64 = 0.01;

@@ -127,8 +127,7 @@ impl Shared {
                         running.cancel.cancel();
                     }
                 }
-                // Nobody may be watching.
-                Notice::Changed(id) => drop(self.changes.send(id.into())),
+                Notice::Changed(id) => self.store.heard_of(&id),
             }
         }
     }

@@ -4,11 +4,13 @@
 //! A notice that is lost delays, and loses nothing: who was cut off is told [`Notice::Missed`], and looks
 //! at everything again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
+use tokio::sync::broadcast;
 
 use super::{Place, Store, StoreError};
 
@@ -52,6 +54,24 @@ impl Store {
         let mut notices = Notices { pool, channel: channel(&schema), listener: None };
         notices.listen().await?;
         Ok(Some(notices))
+    }
+
+    /// Names of jobs that change from now on, in this process or another. Who is too slow to read them is
+    /// told so, and looks again.
+    pub fn changes(&self) -> broadcast::Receiver<Arc<str>> {
+        self.changes.subscribe()
+    }
+
+    /// A job has changed, in this process.
+    pub async fn changed(&self, id: &str) {
+        self.heard_of(id);
+        self.tell(&Notice::Changed(id.to_owned())).await;
+    }
+
+    /// A job has changed, somewhere.
+    pub fn heard_of(&self, id: &str) {
+        // Nobody may be watching.
+        let _ = self.changes.send(id.into());
     }
 
     /// Tells the other processes. Where there are none, or they cannot be told now, nothing happens.

@@ -25,6 +25,7 @@ impl Store {
         .bind(claim.epoch)
         .execute(&self.database.writer)
         .await?;
+        self.changed(&claim.id).await;
         Ok(())
     }
 
@@ -45,6 +46,7 @@ impl Store {
         .bind(claim.epoch)
         .execute(&self.database.writer)
         .await?;
+        self.changed(&claim.id).await;
         Ok(())
     }
 

@@ -9,7 +9,21 @@ on_both![
     pages_are_young_first_and_without_gaps,
     files_go_first_and_then_the_job,
     an_end_is_told_by_one_until_it_is_told,
+    who_watches_hears_of_each_stage,
 ];
+
+async fn who_watches_hears_of_each_stage(database: TestDatabase) {
+    let store = database.open("a", LEASE).await;
+    let id = submit(&store, "sea", Priority::Normal).await;
+    let claim = claim(&store).await.expect("a job");
+    let mut changes = store.changes();
+    store.stage_started(&claim, Stage::Script).await.expect("written");
+    store.stage_finished(&claim, Stage::Script).await.expect("written");
+    for _ in 0..2 {
+        assert_eq!(&*changes.try_recv().expect("heard"), id);
+    }
+    assert!(changes.try_recv().is_err());
+}
 
 async fn an_end_is_told_by_one_until_it_is_told(database: TestDatabase) {
     let store = database.open("a", LEASE).await;
