@@ -90,9 +90,7 @@ async fn the_job_of_a_dead_worker_that_was_to_end_is_cancelled(database: TestDat
 }
 
 /// Two workers of one database, with short leases. SQLite has one.
-async fn two_workers(
-    database: &TestDatabase,
-) -> Option<(std::sync::Arc<Store>, std::sync::Arc<Store>)> {
+async fn two_workers(database: &TestDatabase) -> Option<(Arc<Store>, Arc<Store>)> {
     match database.place {
         Place::Folder => None,
         Place::Postgres(_) => {
