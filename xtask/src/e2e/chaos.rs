@@ -1,8 +1,8 @@
 //! Jobs through providers that fail and workers that are killed: each ends exactly once, nothing is lost,
 //! nothing is left.
 //!
-//! 150 jobs a database here; `cargo xtask test --long` takes 1,000 (`REELBENCH_LONG`), and the report of
-//! that is in `reports/chaos`.
+//! 150 jobs a database here; `cargo xtask test --long` takes 1,000 (`REELBENCH_LONG`): `reports/service` has
+//! what came of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -38,14 +38,6 @@ after_bytes = 10
 probability = 0.01
 ";
 
-/// Long enough that a kill finds jobs at work.
-const SLOW: &str = "
-[chat]
-latency_ms = 300
-[files]
-latency_ms = 200
-";
-
 const SERVERS: [&str; 3] = ["chat", "pexels", "files"];
 
 /// Stalls are seen soon, and a job may be killed more often than a user would allow.
@@ -66,20 +58,25 @@ struct Hardship {
     kill_every: Duration,
     /// How many are killed at least.
     least_kills: usize,
+    /// Latency of the language model, so long that each kill finds jobs at work.
+    chat_ms: u32,
 }
 
 impl Hardship {
-    fn from_env() -> Self {
-        match std::env::var_os("REELBENCH_LONG") {
-            Some(_) => Self { n_jobs: 1000, kill_every: Duration::from_secs(20), least_kills: 3 },
-            None => Self { n_jobs: 150, kill_every: Duration::from_secs(5), least_kills: 3 },
-        }
+    /// For so many workers: the more there are, the sooner they are done.
+    fn of(n_workers: u32) -> Self {
+        let (n_jobs, kill_s) = match std::env::var_os("REELBENCH_LONG") {
+            Some(_) => (1000, 20),
+            None => (150, 5),
+        };
+        let kill_every = Duration::from_secs(kill_s);
+        Self { n_jobs, kill_every, least_kills: 3, chat_ms: 350 * n_workers }
     }
 }
 
-fn behaviour() -> String {
+fn behaviour(chat_ms: u32) -> String {
     let faults = SERVERS.map(|server| FAULTS.replace("SERVER", server));
-    SLOW.to_owned() + &faults.concat()
+    format!("[chat]\nlatency_ms = {chat_ms}\n{}", faults.concat())
 }
 
 /// A job whose words are its own: nothing is answered from what another one asked.
@@ -93,8 +90,8 @@ fn job(n: usize) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn e2e_jobs_survive_faults_and_kills_on_sqlite() {
-    let hardship = Hardship::from_env();
-    let mut world = World::start(&behaviour(), &SETTINGS).await;
+    let hardship = Hardship::of(1);
+    let mut world = World::start(&behaviour(hardship.chat_ms), &SETTINGS).await;
     let jobs = submit(&world, hardship.n_jobs).await;
     let begun = Instant::now();
     let mut n_kills = 0;
@@ -111,8 +108,9 @@ async fn e2e_jobs_survive_faults_and_kills_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn e2e_jobs_survive_faults_and_kills_on_postgres() {
     let Some(database) = super::database().await else { return };
-    let hardship = Hardship::from_env();
-    let mut world = World::start_on(Some(database), &behaviour(), &SETTINGS).await;
+    let hardship = Hardship::of(3);
+    let behaviour = behaviour(hardship.chat_ms);
+    let mut world = World::start_on(Some(database), &behaviour, &SETTINGS).await;
     let mut second = world.worker("second").await;
     // It hears and says nothing for longer than its lease, and then goes on where it was: to the others
     // that is a machine that was cut off, to the database one that is slow.
@@ -149,12 +147,24 @@ fn signal(server: &Server, signal: Signal) {
     kill_process(pid.expect("it runs"), signal).expect("it is there");
 }
 
+/// Submits all of them to a queue that is held, and lets it go on.
 async fn submit(world: &World, n_jobs: usize) -> Vec<Accepted> {
+    steer(world, "hold").await;
     let mut jobs = Vec::with_capacity(n_jobs);
     for n in 0..n_jobs {
         jobs.push(world.submit(job(n)).await);
     }
+    let counts = world.client.job_counts().await.expect("counts");
+    assert!(counts.contains(&("queued".to_owned(), n_jobs as u64)), "held: {counts:?}");
+    steer(world, "resume").await;
     jobs
+}
+
+async fn steer(world: &World, how: &str) {
+    let url = world.base.join(&format!("api/v1/queue/{how}")).expect("a path");
+    let answer = reqwest::Client::new().post(url).send().await.expect("an answer");
+    let queue: protocol::QueueStatus = answer.json().await.expect("the queue");
+    assert_eq!(queue.held, how == "hold");
 }
 
 /// Waits for `patience`, less where all have ended before.

@@ -30,7 +30,7 @@ fn resident(world: &World) -> u64 {
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
-/// With `REELBENCH_LONG` a hundred seconds of job time become an hour's number of jobs.
+/// With `REELBENCH_LONG` it is the number of jobs of hours (`reports/service`).
 #[tokio::test(flavor = "multi_thread")]
 async fn e2e_memory_stays_as_it_is_after_many_jobs() {
     let is_long = std::env::var_os("REELBENCH_LONG").is_some();
