@@ -78,8 +78,10 @@ struct Shared {
 }
 
 /// How an attempt is told to stop.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Running {
+    /// Which claim of the job it works for.
+    epoch: i64,
     /// The job is to end.
     cancel: CancellationToken,
     /// The job is not ours any more.

@@ -45,6 +45,14 @@ impl TestDatabase {
         Some(Self { place, folder: folder() })
     }
 
+    /// Lets the lease of every job run out, where others could take it.
+    pub(super) async fn run_out_leases(&self) {
+        let Place::Postgres(address) = &self.place else { return };
+        let address = secrecy::ExposeSecret::expose_secret(address);
+        let mut connection = PgConnection::connect(address).await.expect("the server");
+        connection.execute("UPDATE jobs SET lease_until_us = 0").await.expect("written");
+    }
+
     /// The data folder of the first worker.
     pub(super) fn path(&self) -> &Path {
         self.folder.path()

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use protocol::{JobError, JobState, Outcome};
+use tokio_util::sync::CancellationToken;
 
 use super::{DATABASE_PAUSE, Failure, Running, Shared};
 use crate::chance;
@@ -28,8 +29,16 @@ enum Ending {
 impl Shared {
     /// Does one attempt at a job and writes down how it ended.
     pub(super) async fn attempt(self: &Arc<Self>, claim: Claim) {
-        let running = Running::default();
-        self.running().insert(claim.id.clone(), running.clone());
+        let running = Running {
+            epoch: claim.epoch(),
+            cancel: CancellationToken::new(),
+            lost: CancellationToken::new(),
+        };
+        let before = self.running().insert(claim.id.clone(), running.clone());
+        if let Some(before) = before {
+            // We hung so long that it was taken from us, and have it again: one attempt at a time.
+            before.lost.cancel();
+        }
         self.changed(&claim.id).await;
         // A wish to cancel that came between the claim and the lines above is in the database only.
         if self.store.cancel_requested(&claim.id).await.unwrap_or(false) {
@@ -41,7 +50,7 @@ impl Shared {
                 .record(claim.waited.as_secs_f64());
         }
         let ending = self.work_on(&claim, &running).await;
-        self.running().remove(&claim.id);
+        self.no_longer_running(&claim);
         while let Err(error) = self.write_down(&claim, &ending).await {
             // A full disk or a busy database: until it is written down, the job counts as running.
             tracing::error!(job = claim.id, %error, "cannot write down how a job ended");
@@ -49,6 +58,14 @@ impl Shared {
                 return; // the next start finds it running, and takes it back
             }
             tokio::time::sleep(DATABASE_PAUSE).await;
+        }
+    }
+
+    /// Forgets this attempt; a later one of the same job stays.
+    fn no_longer_running(&self, claim: &Claim) {
+        let mut running = self.running();
+        if running.get(&claim.id).is_some_and(|running| running.epoch == claim.epoch()) {
+            running.remove(&claim.id);
         }
     }
 

@@ -49,15 +49,16 @@ impl Shared {
 
     async fn renew(&self) -> Result<(), StoreError> {
         // A job that ends meanwhile is in neither list, one that begins in the second alone.
-        let before: Vec<String> = self.running().keys().cloned().collect();
+        let before: Vec<(String, i64)> =
+            self.running().iter().map(|(id, running)| (id.clone(), running.epoch)).collect();
         if before.is_empty() {
             return Ok(());
         }
         let held = self.store.renew().await?;
         let running = self.running();
-        for id in &before {
-            let Some(running) = running.get(id) else { continue };
-            match held.iter().find(|held| held.id == *id) {
+        for (id, epoch) in &before {
+            let Some(running) = running.get(id).filter(|it| it.epoch == *epoch) else { continue };
+            match held.iter().find(|held| held.id == *id && held.epoch == running.epoch) {
                 Some(Held { cancel_requested: true, .. }) => running.cancel.cancel(),
                 Some(_) => {}
                 None => running.lost.cancel(),

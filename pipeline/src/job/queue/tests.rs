@@ -125,7 +125,35 @@ on_both![
     a_queue_that_is_let_go_on_begins_at_once,
     workers_of_one_database_hear_of_each_other,
     the_jobs_of_a_worker_that_hangs_are_done_by_another,
+    a_job_that_is_lost_and_claimed_again_is_worked_on_once_at_a_time,
 ];
+
+async fn a_job_that_is_lost_and_claimed_again_is_worked_on_once_at_a_time(database: TestDatabase) {
+    if matches!(database.place, Place::Folder) {
+        return; // nobody takes it away
+    }
+    let told = Told::default();
+    let long = settings::Jobs { lease_s: 600.0, ..limits(2) };
+    let (queue, _store) = start(&database, "a", &told, long).await;
+    let id = queue.submit(&spec("wait")).await.expect("taken");
+    run(&told, 1).await;
+    let other = database.open("b", Duration::from_secs(600)).await;
+    database.run_out_leases().await;
+    let taken = other.take_back(crate::job::store::Dead::Others).await.expect("answer");
+    assert_eq!(taken.queued, std::slice::from_ref(&id));
+    other.tell(&Notice::Queued).await;
+    let again = async {
+        while told.log.lock().unwrap().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), again).await.expect("it is claimed again");
+    run(&told, 1).await;
+    assert_eq!(*told.log.lock().unwrap(), ["wait#1", "wait#2"]);
+    queue.cancel(&id).await.expect("answer");
+    check_end(&ended(&queue, &id).await, JobState::Cancelled, 2, None);
+    queue.stop().await;
+}
 
 async fn each_way_to_end_is_written_down_once(database: TestDatabase) {
     let told = Told::default();

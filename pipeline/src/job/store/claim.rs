@@ -41,6 +41,11 @@ impl Claim {
         self.started_us.saturating_add(since)
     }
 
+    /// Which claim of the job this is: it grows with each, whoever has it.
+    pub const fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
     /// From the submit to now, over all attempts.
     pub fn since_submit(&self) -> Duration {
         Duration::from_micros(self.now_us().saturating_sub(self.submitted_us))

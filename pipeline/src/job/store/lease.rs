@@ -20,7 +20,7 @@ pub struct Held {
     /// Its name.
     pub id: String,
     /// Which claim of it.
-    pub(super) epoch: i64,
+    pub epoch: i64,
     /// Whether it is to end.
     pub cancel_requested: bool,
 }
