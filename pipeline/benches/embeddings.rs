@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use pipeline::ml::{Batching, ModelSettings, Models};
+use pipeline::ml::{Batching, ModelSettings, Models, StartOrder};
 
 const N_SENTENCES: usize = 64;
 
@@ -22,13 +22,14 @@ fn embeddings(criterion: &mut Criterion) {
             let settings = ModelSettings {
                 dir: dir.clone(),
                 preload: true,
+                order: StartOrder::Parallel,
                 keep_loaded: true,
                 max_resident_bytes: None,
                 pictures: false,
                 batching: Batching { batch, wait: Duration::ZERO, delay: Duration::ZERO, threads },
                 cache: None,
             };
-            let models = Models::start(&settings).expect("the models are whole");
+            let models = runtime.block_on(Models::start(&settings)).expect("the models are whole");
             runtime.block_on(models.wait_ready()).expect("the models can be loaded");
             group.bench_function(format!("batch {batch}, threads {threads}"), |bencher| {
                 bencher.iter(|| runtime.block_on(models.embed(black_box(sentences()))));

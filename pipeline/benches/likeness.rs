@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use labelled::labelled;
-use pipeline::ml::{Batching, Comparison, ModelSettings, Models};
+use pipeline::ml::{Batching, Comparison, ModelSettings, Models, StartOrder};
 use pipeline::selection::{ClipFacts, Fit, Likeness, Order, Reel, Slot, assign};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -64,16 +64,17 @@ fn measured(
     way: Comparison,
 ) -> (f64, u64, Likeness) {
     let (wait, delay) = (Duration::ZERO, Duration::ZERO);
-    let models = Models::start(&ModelSettings {
+    let settings = ModelSettings {
         dir: dir.to_owned(),
         preload: true,
+        order: StartOrder::Parallel,
         keep_loaded: true,
         max_resident_bytes: None,
         pictures: false,
         batching: Batching { batch, wait, delay, threads: 1 },
         cache: None,
-    });
-    let models = models.expect("the models are whole");
+    };
+    let models = runtime.block_on(Models::start(&settings)).expect("the models are whole");
     runtime.block_on(models.embed(vec!["warm".to_owned()])).expect("a vector");
     let (cpu, n_encoded) = (cpu_seconds(), models.n_encoded());
     let found = runtime.block_on(models.compare(said, seen, way)).expect("a comparison");

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use pipeline::api::Guard;
 use pipeline::flags::{self, JobFlags};
+use pipeline::life::{Cause, Diary, Ended, Startup};
 use pipeline::service::{self, Service};
 use pipeline::settings::{self, Settings};
 use pipeline::{health, job, providers};
@@ -138,6 +139,25 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(settings: Settings, exit_with_stdin: bool) -> anyhow::Result<ExitCode> {
+    let diary = Diary::begin(&settings.data_dir, job::now_us());
+    diary.hear_panics();
+    if let Some(Cause { starts, cause, .. }) = diary.before(&[]) {
+        tracing::warn!(starts, cause, "the start before this one did not end in order");
+    }
+    let served = serve_until_stopped(settings, exit_with_stdin, &diary).await;
+    diary.end(match &served {
+        Ok(()) => Ended::InOrder,
+        Err(error) => Ended::Error(format!("{error:#}")),
+    });
+    served.map(|()| ExitCode::SUCCESS)
+}
+
+async fn serve_until_stopped(
+    settings: Settings,
+    exit_with_stdin: bool,
+    diary: &Diary,
+) -> anyhow::Result<()> {
+    let startup = Startup::begin();
     // Before the port is open.
     let guard = Guard::new(&settings)?;
     let stop = stop_signal(exit_with_stdin)?;
@@ -145,10 +165,10 @@ async fn serve(settings: Settings, exit_with_stdin: bool) -> anyhow::Result<Exit
         .await
         .with_context(|| format!("cannot listen on {}", settings.listen))?;
     let address = listener.local_addr()?;
-    let service = Service::start(settings).await?;
+    let service = Service::start(settings, startup).await?;
+    let before = diary.before(service.ran_before());
     say(&serde_json::json!({ "listening": format!("http://{address}") }))?;
-    service.serve(listener, &guard, stop).await?;
-    Ok(ExitCode::SUCCESS)
+    service.serve(listener, &guard, before, stop).await
 }
 
 async fn healthcheck(settings: &Settings) -> anyhow::Result<ExitCode> {
@@ -181,7 +201,7 @@ async fn make(mut settings: Settings, args: &MakeArgs) -> anyhow::Result<ExitCod
     }
     let stop = stop_signal(false)?;
     let data_dir = settings.data_dir.clone();
-    let service = Service::start(settings).await?;
+    let service = Service::start(settings, Startup::begin()).await?;
     let status = service.make(&spec, stop.clone()).await?;
     let Some(status) = status else {
         let _ = writeln!(std::io::stderr(), "interrupted: the job was given up");

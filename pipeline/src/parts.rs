@@ -3,28 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fetch::{Fetcher, Policy};
 use protocol::{ModelUse, Weights};
 
 use crate::captions::fonts::Fonts;
+use crate::life::Startup;
 use crate::limits::{Admission, Limits};
+use crate::machine::Machine;
 use crate::media;
-use crate::ml::{Batching, CacheSettings, ModelSettings, Models};
+use crate::ml::{self, Batching, CacheSettings, ModelSettings, Models, StartOrder};
 use crate::providers::generated::comfyui::Comfyui;
 use crate::providers::generated::replicate::Replicate;
 use crate::providers::llm::Llm;
 use crate::providers::objects::Publisher;
 use crate::providers::stock::Stock;
-use crate::providers::{Client, Common, Key};
-use crate::settings::{self, HttpClient, Settings, seconds};
+use crate::providers::{Client, Common, Downloads, Keeping, Key};
+use crate::settings::{self, Settings, seconds};
 use crate::speech::{LocalEngine, OpenAiSpeech, SpeechSettings, Turns, helper_beside_this_program};
 
 /// The parts.
 pub struct Parts {
     /// What the operator decided.
     pub settings: Settings,
+    /// Answers that are kept.
+    pub keeping: Keeping,
     /// How much happens at once.
     pub limits: Limits,
+    /// What is in use here.
+    pub machine: Machine,
     /// Whether the machine has room for another job.
     pub admission: Admission,
     /// The language model.
@@ -36,7 +41,7 @@ pub struct Parts {
     /// A generator for hire. None: it is not set up.
     pub replicate: Option<Replicate>,
     /// Downloads into the clip store.
-    pub fetcher: Fetcher,
+    pub downloads: Downloads,
     /// What clips hold that were probed before.
     pub probes: media::Probes,
     /// Weights.
@@ -57,27 +62,40 @@ impl Parts {
     /// # Errors
     ///
     /// No encoder works, a model is there and not whole, a setting cannot be used.
-    pub async fn build(settings: Settings) -> anyhow::Result<Self> {
-        let models = Arc::new(Models::start(&model_settings(&settings))?);
-        // Reads the head of every installed font.
-        let fonts = tokio::task::spawn_blocking(Fonts::system);
-        let (fonts, encoder) = tokio::join!(fonts, media::choose(&settings.render.encoders));
+    pub async fn build(settings: Settings, startup: Startup) -> anyhow::Result<Self> {
+        let models = Arc::new(Models::start(&model_settings(&settings)).await?);
+        let loaded = Arc::clone(&models);
+        // Nobody waits for it here: `ready` tells.
+        tokio::spawn(async move { startup.phase("models", loaded.wait_ready()).await });
+        // These take a while, and the cores: the card's driver starts, every font is opened, ffmpeg encodes.
+        let card = startup.phase("card", tokio::task::spawn_blocking(ml::compute));
+        let fonts = startup.phase("fonts", tokio::task::spawn_blocking(Fonts::system));
+        let encoder = startup.phase("encoder", media::choose(&settings.render.encoders));
+        let (card, fonts, encoder) = match settings.models.start {
+            StartOrder::Parallel => tokio::join!(card, fonts, encoder),
+            StartOrder::Serial => (card.await, fonts.await, encoder.await),
+        };
+        card?;
         let encoder = encoder?;
         tracing::info!(%encoder, models = ?models.uses(), "parts are ready");
         let common = Common::new(&settings)?;
+        // Looks come a little early or late: half of the time between them is fresh.
+        let machine = Machine::new(&settings.data_dir, seconds(settings.limits.sample_s / 2.0));
         Ok(Self {
             llm: Llm::new(&settings.llm, &settings.data_dir, &common)?,
             stock: Stock::new(&settings.stock, &settings.data_dir.join("cache/search"), &common)?,
             comfyui: Comfyui::new(&settings.comfyui, &common)?,
             replicate: Replicate::new(&settings.replicate, &common)?,
-            fetcher: fetcher(&settings)?,
-            probes: media::Probes::default(),
+            downloads: Downloads::new(&settings, &common.outward)?,
+            probes: media::Probes::new(settings.media.credible()),
             models,
             fonts: fonts?,
             encoder: media::Choice::new(encoder),
-            speech: speech(&settings.speech, settings.http.client)?,
+            speech: speech(&settings.speech, &common)?,
             publisher: Publisher::new(&settings.publish)?,
-            admission: Admission::start(&settings.limits, &settings.data_dir),
+            admission: Admission::start(&settings.limits, &machine),
+            machine,
+            keeping: common.keeping,
             limits: common.limits,
             settings,
         })
@@ -112,6 +130,7 @@ fn model_settings(settings: &Settings) -> ModelSettings {
     ModelSettings {
         dir: settings.models.dir.clone(),
         preload: settings.models.preload,
+        order: settings.models.start,
         keep_loaded: settings.models.keep_loaded,
         max_resident_bytes: (max_resident_bytes > 0).then_some(max_resident_bytes),
         pictures: settings.similarity.clip_weight > 0.0,
@@ -125,18 +144,7 @@ fn model_settings(settings: &Settings) -> ModelSettings {
     }
 }
 
-fn fetcher(settings: &Settings) -> anyhow::Result<Fetcher> {
-    let downloads = &settings.downloads;
-    let policy = Policy {
-        stall_timeout: seconds(downloads.stall_s),
-        max_bytes: Some(downloads.max_clip_bytes),
-        ..Policy::default()
-    };
-    let store = fetch::Store::open(settings.data_dir.join("store"))?;
-    Ok(Fetcher::new(policy.client()?, store, policy))
-}
-
-fn speech(settings: &settings::Speech, http: HttpClient) -> anyhow::Result<SpeechSettings> {
+fn speech(settings: &settings::Speech, common: &Common) -> anyhow::Result<SpeechSettings> {
     let key = Key::from_env(&settings.api_key_env)?;
     Ok(SpeechSettings {
         espeak: Arc::new(LocalEngine::new(
@@ -148,7 +156,7 @@ fn speech(settings: &settings::Speech, http: HttpClient) -> anyhow::Result<Speec
             base_url: settings.base_url.clone(),
             api_key: key.secret().cloned(),
             model: settings.model.clone(),
-            client: Client::new(http, None)?,
+            client: Client::new(common, &settings.base_url, None)?,
         }),
         timeout: seconds(settings.timeout_s),
         turns: Turns::new(settings.concurrency),
@@ -168,6 +176,7 @@ mod tests {
     #[test]
     fn the_models_are_kept_and_asked_as_it_is_set() {
         let (baseline, optimized) = (of_profile("baseline"), of_profile("optimized"));
+        assert_eq!((baseline.order, optimized.order), (StartOrder::Serial, StartOrder::Parallel));
         assert_eq!((baseline.preload, baseline.keep_loaded), (false, false));
         assert_eq!((optimized.preload, optimized.keep_loaded), (true, true));
         assert_eq!((baseline.cache, baseline.max_resident_bytes), (None, None));
@@ -188,6 +197,7 @@ mod tests {
     fn the_engine_is_called_as_it_is_set() {
         // Fails where another test of this process was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let common = Common::new(&Settings::default()).expect("nothing is named");
         for dispatch in Dispatch::ALL {
             for (instances, concurrency) in [(1, 3), (3, 1)] {
                 let settings = settings::Speech {
@@ -197,7 +207,7 @@ mod tests {
                     timeout_s: 1.5,
                     ..settings::Speech::default()
                 };
-                let built = speech(&settings, HttpClient::Shared).expect("a client");
+                let built = speech(&settings, &common).expect("a client");
                 let program = helper_beside_this_program();
                 let expected = LocalEngine::new(program, dispatch, instances);
                 assert_eq!(format!("{:?}", built.espeak), format!("{expected:?}"));

@@ -2,6 +2,9 @@
 //!
 //! Each child leads a process group of its own. The group is killed when the future is dropped (the
 //! job was cancelled), when the time is up, and by the kernel when this program dies (`kill -9`).
+//! `bounds` says what it may take.
+
+mod bounds;
 
 use std::io;
 use std::os::unix::process::CommandExt as _;
@@ -9,12 +12,15 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 
+pub use self::bounds::Bounds;
 use crate::elsewhere;
 
 /// How much of what a child says on stderr is kept for the error message, from its end.
 const STDERR_TAIL: usize = 4 * 1024;
+/// More than an hour of samples, as they are asked for here.
+const MAX_OUTPUT: u64 = 512 << 20;
 
 /// Why a child did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +51,28 @@ pub enum ProcessError {
         /// The end of what it said.
         stderr: String,
     },
+    /// There was no more memory for it.
+    #[error("`{program}` needed more than the {limit} bytes of memory that it may have")]
+    Memory {
+        /// The program.
+        program: String,
+        /// Bytes that it had.
+        limit: u64,
+    },
+    /// A file of its became too large.
+    #[error("`{program}` wrote more than the {limit} bytes that a file of its may have")]
+    File {
+        /// The program.
+        program: String,
+        /// Bytes that it could have written.
+        limit: u64,
+    },
+    /// Somebody else ended it.
+    #[error("`{program}` was killed from outside, as the system does where memory is short")]
+    Killed {
+        /// The program.
+        program: String,
+    },
     /// It took too long and was killed.
     #[error("`{program}` did not end within {} s and was killed", limit.as_secs())]
     Timeout {
@@ -61,33 +89,38 @@ fn last_lines(stderr: &str) -> String {
     lines[lines.len().saturating_sub(3)..].join(" | ")
 }
 
-/// Runs `command` to its end within `limit`, feeding it `input`, and gives what it wrote to stdout.
+/// Runs `command` to its end within `bounds`, feeding it `input`, and gives what it wrote to stdout.
 ///
 /// # Errors
 ///
-/// [`ProcessError`]: not started, broken pipe, exit status other than 0, or out of time.
+/// [`ProcessError`]: not started, broken pipe, exit status other than 0, or out of time or memory.
 pub async fn output(
     command: Command,
     input: &[u8],
-    limit: Duration,
+    bounds: impl Into<Bounds>,
 ) -> Result<Vec<u8>, ProcessError> {
     let mut stdout = Vec::new();
-    run(command, input, limit, async |mut pipe| pipe.read_to_end(&mut stdout).await.map(drop))
-        .await?;
+    let read = async |pipe: ChildStdout| {
+        if pipe.take(MAX_OUTPUT).read_to_end(&mut stdout).await? as u64 == MAX_OUTPUT {
+            return Err(io::Error::other(format!("it says more than {MAX_OUTPUT} bytes")));
+        }
+        Ok(())
+    };
+    run(command, input, bounds.into(), read).await?;
     Ok(stdout)
 }
 
-/// Runs `command` to its end within `limit` and hands each line of its stdout to `on_line`.
+/// Runs `command` to its end within `bounds` and hands each line of its stdout to `on_line`.
 ///
 /// # Errors
 ///
 /// As [`output`].
 pub async fn lines(
     command: Command,
-    limit: Duration,
+    bounds: impl Into<Bounds>,
     mut on_line: impl FnMut(&str),
 ) -> Result<(), ProcessError> {
-    run(command, &[], limit, async |pipe| {
+    run(command, &[], bounds.into(), async |pipe| {
         let mut lines = BufReader::new(pipe).lines();
         while let Some(line) = lines.next_line().await? {
             on_line(&line);
@@ -100,12 +133,13 @@ pub async fn lines(
 async fn run(
     mut command: Command,
     input: &[u8],
-    limit: Duration,
-    read_stdout: impl AsyncFnOnce(tokio::process::ChildStdout) -> io::Result<()>,
+    bounds: Bounds,
+    read_stdout: impl AsyncFnOnce(ChildStdout) -> io::Result<()>,
 ) -> Result<(), ProcessError> {
     let _at_work = elsewhere::enter();
     let program = command.as_std().get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    bounds.hold(command.as_std_mut());
     let mut group = Group::spawn(command)
         .map_err(|source| ProcessError::Start { program: program.clone(), source })?;
     let pipe_error = |source| ProcessError::Pipe { program: program.clone(), source };
@@ -127,11 +161,12 @@ async fn run(
         let ((), (), tail) = tokio::try_join!(feed, read_stdout(stdout), tail(stderr))?;
         Ok((group.child.wait().await?, tail))
     };
+    let limit = bounds.time;
     let (status, stderr) = tokio::time::timeout(limit, work)
         .await
         .map_err(|_| ProcessError::Timeout { program: program.clone(), limit })?
         .map_err(pipe_error)?;
-    if status.success() { Ok(()) } else { Err(ProcessError::Failed { program, status, stderr }) }
+    if status.success() { Ok(()) } else { Err(bounds.failure(program, status, stderr)) }
 }
 
 /// Reads to the end and keeps the last [`STDERR_TAIL`] bytes.

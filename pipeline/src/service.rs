@@ -14,8 +14,10 @@ use crate::api::{self, Api, Guard};
 use crate::job::graph::Graph;
 use crate::job::request::{self, Refusal};
 use crate::job::{JobFolder, Lanes, Place, Queue, Store};
+use crate::life::{Cause, Startup};
 use crate::observe::Observer;
 use crate::parts::Parts;
+use crate::relief;
 use crate::settings::{self, Settings};
 use crate::stages::preflight;
 
@@ -29,6 +31,7 @@ pub struct Service {
     store: Arc<Store>,
     parts: Arc<Parts>,
     observer: Observer,
+    startup: Startup,
 }
 
 impl Service {
@@ -38,23 +41,30 @@ impl Service {
     ///
     /// The folder is in use, the database cannot be opened, no encoder works, a setting names what is
     /// not there.
-    pub async fn start(settings: Settings) -> anyhow::Result<Self> {
-        let observer = Observer::install()?;
+    pub async fn start(settings: Settings, startup: Startup) -> anyhow::Result<Self> {
+        let observer = Observer::install(settings.metrics.record)?;
         tokio::spawn(keep_metrics_small(observer.prometheus.clone()));
         let place = place(&settings.jobs)?;
         let lease = settings::seconds(settings.jobs.lease_s);
-        let store = Arc::new(Store::open(&place, &settings.data_dir, lease).await?);
+        let opened = startup.phase("database", Store::open(&place, &settings.data_dir, lease));
+        let store = Arc::new(opened.await?);
         let notices = store.notices(&place).await?;
-        let parts = Arc::new(Parts::build(settings.clone()).await?);
+        let parts = Arc::new(Parts::build(settings.clone(), startup).await?);
         let data_dir = settings.data_dir.clone();
         tokio::task::spawn_blocking(move || JobFolder::sweep(&data_dir)).await??;
         let work = Graph::new(Arc::clone(&parts), Arc::clone(&store));
         let lanes = lanes(&settings);
         let queue = Queue::start(Arc::clone(&store), notices, work, settings.jobs, lanes);
-        Ok(Self { queue, store, parts, observer })
+        Ok(Self { queue, store, parts, observer, startup })
     }
 
-    /// Serves HTTP to those whom `guard` lets in until `stop`, then hands back what runs.
+    /// The jobs that were running when the process before this one ended.
+    pub fn ran_before(&self) -> &[String] {
+        self.store.ran_before()
+    }
+
+    /// Serves HTTP to those whom `guard` lets in until `stop`, then hands back what runs. `before` is why
+    /// the start before this one ended out of order.
     ///
     /// # Errors
     ///
@@ -63,9 +73,13 @@ impl Service {
         self,
         listener: TcpListener,
         guard: &Guard,
+        before: Option<Cause>,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        let api = Api::new(self.queue.clone(), self.store, self.parts, self.observer)?;
+        let _ready =
+            AbortOnDropHandle::new(tokio::spawn(tell_ready(Arc::clone(&self.parts), self.startup)));
+        let _relief = AbortOnDropHandle::new(tokio::spawn(relief::keep(Arc::clone(&self.parts))));
+        let api = Api::new(self.queue.clone(), self.store, self.parts, self.observer, before)?;
         let _webhooks = AbortOnDropHandle::new(tokio::spawn(api.clone().tell_webhooks()));
         let stopped = stop.clone();
         let server = axum::serve(listener, api::router(api, guard))
@@ -133,10 +147,18 @@ fn place(settings: &settings::Jobs) -> anyhow::Result<Place> {
 }
 
 /// How many jobs run at once, as it is set.
-fn lanes(settings: &Settings) -> Lanes {
+pub(crate) fn lanes(settings: &Settings) -> Lanes {
     let settings::Limits { light, heavy, comic, shared, .. } = settings.limits;
     let shared = (shared > 0).then_some(shared);
     Lanes { video: settings.jobs.concurrency, light, heavy, comic, shared }
+}
+
+/// Says when jobs are worked on without a wait, or why they never will be.
+async fn tell_ready(parts: Arc<Parts>, startup: Startup) {
+    match parts.models.wait_ready().await {
+        Ok(()) => startup.ready(),
+        Err(error) => tracing::error!(%error, "not ready: a model cannot be loaded"),
+    }
 }
 
 /// Without it the samples of histograms would be kept until somebody looks at `/metrics`.

@@ -15,7 +15,10 @@ mod limits;
 mod llm;
 mod load;
 mod materials;
+mod media;
+mod metrics;
 mod models;
+mod outward;
 mod render;
 mod speech;
 mod subtitles;
@@ -26,7 +29,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-pub use self::api::{Api, Role, Token, Webhooks};
+pub use self::api::{Api, Bodies, Role, Token, Validate, Webhooks};
 pub use self::cache::{Cache, Eviction};
 pub use self::http::{Http, HttpClient};
 pub use self::jobs::{Jobs, Local, Publish};
@@ -36,7 +39,10 @@ pub use self::load::{SettingsError, load};
 pub use self::materials::{
     ClassModels, Comfyui, Downloads, Pictures, Prescale, Replicate, Stock, StockSite,
 };
+pub use self::media::Media;
+pub use self::metrics::Metrics;
 pub use self::models::{Models, Similarity};
+pub use self::outward::Outward;
 pub use self::render::{Music, Render};
 pub use self::speech::Speech;
 pub use self::subtitles::Subtitles;
@@ -57,8 +63,12 @@ pub struct Settings {
     pub jobs: Jobs,
     /// How much happens at once.
     pub limits: Limits,
+    /// What is counted and timed.
+    pub metrics: Metrics,
     /// Requests to providers.
     pub http: Http,
+    /// Where providers' answers may lead.
+    pub outward: Outward,
     /// Results and answers that later jobs may take.
     pub cache: Cache,
     /// The language model.
@@ -69,6 +79,8 @@ pub struct Settings {
     pub stock: Stock,
     /// Clip downloads.
     pub downloads: Downloads,
+    /// What is believed of files.
+    pub media: Media,
     /// Still pictures.
     pub pictures: Pictures,
     /// A generator of one's own.
@@ -100,12 +112,15 @@ impl Default for Settings {
             webhooks: Webhooks::default(),
             jobs: Jobs::default(),
             limits: Limits::default(),
+            metrics: Metrics::default(),
             http: Http::default(),
+            outward: Outward::default(),
             cache: Cache::default(),
             llm: Llm::default(),
             speech: Speech::default(),
             stock: Stock::default(),
             downloads: Downloads::default(),
+            media: Media::default(),
             pictures: Pictures::default(),
             comfyui: Comfyui::default(),
             replicate: Replicate::default(),

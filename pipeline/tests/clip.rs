@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use pipeline::ml::{Batching, CLIP, CacheSettings, Footage, MlError, ModelSettings, Models};
+use pipeline::ml::{
+    Batching, CLIP, CacheSettings, Footage, MlError, ModelSettings, Models, StartOrder,
+};
 use protocol::Weights;
 use serde::Deserialize;
 
@@ -24,22 +26,28 @@ fn models_dir() -> Option<PathBuf> {
     dir
 }
 
-fn start(dir: &Path, batch: usize, cache: Option<CacheSettings>) -> Models {
-    start_waiting(dir, batch, cache, Duration::ZERO)
+async fn start(dir: &Path, batch: usize, cache: Option<CacheSettings>) -> Models {
+    start_waiting(dir, batch, cache, Duration::ZERO).await
 }
 
-fn start_waiting(dir: &Path, batch: usize, cache: Option<CacheSettings>, wait: Duration) -> Models {
+async fn start_waiting(
+    dir: &Path,
+    batch: usize,
+    cache: Option<CacheSettings>,
+    wait: Duration,
+) -> Models {
     let delay = Duration::ZERO;
     let settings = ModelSettings {
         dir: dir.to_owned(),
         preload: false,
+        order: StartOrder::Parallel,
         keep_loaded: true,
         max_resident_bytes: None,
         pictures: true,
         batching: Batching { batch, wait, delay, threads: 1 },
         cache,
     };
-    Models::start(&settings).expect("the models are whole")
+    Models::start(&settings).await.expect("the models are whole")
 }
 
 /// See `reference/clip_reference.py`.
@@ -100,7 +108,7 @@ async fn texts_and_pictures_are_the_references() {
     let folder = tempfile::tempdir().expect("a folder");
     let reference = reference();
     // A batch pads: all three texts have other lengths.
-    let models = start(&dir, 8, None);
+    let models = start(&dir, 8, None).await;
     let uses = models.uses();
     let clip = uses.iter().find(|model| model.name == CLIP).expect("it is there");
     if clip.weights == Weights::Real {
@@ -126,7 +134,7 @@ async fn texts_and_pictures_are_the_references() {
 async fn each_vector_is_the_references() {
     let Some(dir) = models_dir() else { return };
     let reference = reference();
-    let models = start(&dir, 2, None);
+    let models = start(&dir, 2, None).await;
     if models.weights(CLIP) == Some(Weights::Real) {
         return;
     }
@@ -150,7 +158,7 @@ async fn a_known_picture_is_neither_decoded_nor_encoded_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let films = [film(folder.path(), 2), film(folder.path(), 5)];
     let said = ["a cat".to_owned()];
-    let models = start(&dir, 8, Some(CacheSettings { max_bytes: 1 << 20, dir: None }));
+    let models = start(&dir, 8, Some(CacheSettings { max_bytes: 1 << 20, dir: None })).await;
     let first = models.compare_pictures(&said, &films).await.expect("a comparison");
     assert_eq!(models.n_encoded(), 3);
     for film in &films {
@@ -164,7 +172,7 @@ async fn a_known_picture_is_neither_decoded_nor_encoded_again() {
 async fn a_request_waits_for_no_other() {
     let Some(dir) = models_dir() else { return };
     // Requests are answered one by one: to gather them would only cost time.
-    let models = start_waiting(&dir, 8, None, Duration::from_secs(3_600));
+    let models = start_waiting(&dir, 8, None, Duration::from_secs(3_600)).await;
     let vectors = models.embed_for_pictures(vec!["a cat".to_owned()]);
     let vectors = tokio::time::timeout(Duration::from_secs(300), vectors).await;
     assert_eq!(vectors.expect("long before the hour is over").map(|found| found.len()), Ok(1));
@@ -178,7 +186,7 @@ async fn what_is_no_picture_is_named() {
     fs_err::write(&path, "no film").expect("written");
     let (sha256, duration_ms) = ("aa".to_owned(), 1_000);
     let footage = Footage { path: path.clone(), sha256, duration_ms, is_still: false };
-    let models = start(&dir, 8, None);
+    let models = start(&dir, 8, None).await;
     let error = models.compare_pictures(&["a cat".to_owned()], &[footage]).await;
     let Err(MlError::Picture { path: named, .. }) = error else { panic!("{error:?}") };
     assert_eq!(named, path);

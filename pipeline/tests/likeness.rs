@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use labelled::labelled;
-use pipeline::ml::{Batching, CacheSettings, Comparison, MINILM, ModelSettings, Models};
+use pipeline::ml::{
+    Batching, CacheSettings, Comparison, MINILM, ModelSettings, Models, StartOrder,
+};
 use pipeline::selection::{ClipFacts, Fit, Likeness, Order, Reel, Slot, assign};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -33,13 +35,14 @@ async fn start(dir: &Path, cache: Option<CacheSettings>) -> Models {
     let settings = ModelSettings {
         dir: dir.to_owned(),
         preload: true,
+        order: StartOrder::Parallel,
         keep_loaded: true,
         max_resident_bytes: None,
         pictures: false,
         batching: Batching { batch: 32, wait, delay, threads: 1 },
         cache,
     };
-    let models = Models::start(&settings).expect("the models are whole");
+    let models = Models::start(&settings).await.expect("the models are whole");
     models.wait_ready().await.expect("the models can be loaded");
     models
 }

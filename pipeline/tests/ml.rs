@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use fetch::Digest;
-use pipeline::ml::{Batching, CLIP, MINILM, MlError, ModelSettings, Models, WHISPER};
+use pipeline::ml::{Batching, CLIP, MINILM, MlError, ModelSettings, Models, StartOrder, WHISPER};
 use protocol::Weights;
 use serde::Deserialize;
 
@@ -34,6 +34,7 @@ fn settings(dir: &Path) -> ModelSettings {
     ModelSettings {
         dir: dir.to_owned(),
         preload: true,
+        order: StartOrder::Parallel,
         keep_loaded: true,
         max_resident_bytes: None,
         pictures: false,
@@ -47,7 +48,7 @@ async fn start(dir: &Path, batching: Batching) -> Models {
 }
 
 async fn start_with(settings: ModelSettings) -> Models {
-    let models = Models::start(&settings).expect("the models are whole");
+    let models = Models::start(&settings).await.expect("the models are whole");
     models.wait_ready().await.expect("the models can be loaded");
     assert!(models.ready());
     models
@@ -107,6 +108,19 @@ async fn a_batch_and_waiting_together_change_no_vector() {
         assert!(likeness > 0.999_99, "cosine {likeness} of {}", texts[i]);
     }
     assert_eq!(batched.embed(Vec::new()).await, Ok(Vec::new()));
+}
+
+/// Memory is scarce (claim 002-6).
+#[tokio::test]
+async fn a_model_that_was_unloaded_is_loaded_again_when_it_is_asked() {
+    let Some(dir) = models_with(MINILM) else { return };
+    let models = start(&dir, BATCHING).await;
+    let before = models.embed(vec!["cat".to_owned()]).await.expect("a vector");
+    assert!(models.unload().contains(&MINILM.to_owned()));
+    assert_eq!(models.resident(), []);
+    let after = models.embed(vec!["cat".to_owned()]).await.expect("a vector");
+    assert_eq!(before, after);
+    assert_eq!(models.resident()[0].0, MINILM);
 }
 
 #[tokio::test]
@@ -238,7 +252,7 @@ fn write_model(models: &Path, name: &str, described: &str, there: &str) {
 async fn weights_that_are_no_weights_are_an_error_when_they_are_loaded() {
     let folder = tempfile::tempdir().expect("a folder");
     write_model(folder.path(), WHISPER, "not ggml", "not ggml");
-    let models = Models::start(&settings(folder.path())).expect("sizes are right");
+    let models = Models::start(&settings(folder.path())).await.expect("sizes are right");
     let error = models.wait_ready().await.expect_err("no model");
     assert!(matches!(&error, MlError::Load { name, .. } if name == WHISPER), "{error}");
     assert!(!models.ready());
@@ -250,7 +264,7 @@ async fn weights_with_one_wrong_byte_are_not_loaded() {
         let folder = tempfile::tempdir().expect("a folder");
         write_model(folder.path(), name, "weights", "weightz");
         let settings = ModelSettings { pictures: true, ..settings(folder.path()) };
-        let models = Models::start(&settings).expect("sizes are right");
+        let models = Models::start(&settings).await.expect("sizes are right");
         let damaged = MlError::Changed {
             path: folder.path().join(name).join("w.bin"),
             expected: Digest::of(b"weights"),

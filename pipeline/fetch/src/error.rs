@@ -19,6 +19,14 @@ pub enum FetchError {
         /// Why.
         reason: String,
     },
+    /// The address, or one that it leads to, is none that is asked here.
+    #[error("{url} is not asked: {reason}")]
+    Refused {
+        /// What was asked for.
+        url: String,
+        /// Why.
+        reason: String,
+    },
     /// No connection, or it broke before an answer began.
     #[error("cannot reach {url}: {reason} ({})", times(*attempts))]
     Unreachable {
@@ -172,6 +180,7 @@ impl FetchError {
             Self::SizeMismatch { .. } | Self::DigestMismatch { .. } => Recovery::RestartOnce,
             Self::Status { .. }
             | Self::BadRequest { .. }
+            | Self::Refused { .. }
             | Self::Page { .. }
             | Self::Encoded { .. }
             | Self::TooLarge { .. }

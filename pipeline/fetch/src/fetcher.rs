@@ -13,6 +13,7 @@ use crate::progress::Progress;
 use crate::request::Request;
 use crate::stats::{Counters, Stats, count};
 use crate::store::{Blob, Store, StoreError};
+use crate::ways::Ways;
 use flights::{Flights, Key};
 
 mod answer;
@@ -24,7 +25,7 @@ mod sink;
 /// Downloads files into a [`Store`]. Cheap to clone; clones share counters and running downloads.
 #[derive(Clone, Debug)]
 pub struct Fetcher {
-    client: reqwest::Client,
+    ways: Arc<dyn Ways>,
     store: Store,
     policy: Policy,
     counters: Arc<Counters>,
@@ -32,10 +33,17 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// A fetcher that uses `client`, normally [`Policy::client`]. A client with a time limit for a
-    /// whole answer or with decompression is not fit.
-    pub fn new(client: reqwest::Client, store: Store, policy: Policy) -> Self {
-        Self { client, store, policy, counters: Arc::default(), flights: Arc::default() }
+    /// A fetcher that asks through `ways`, normally a client, [`Policy::client`]. One with a time limit
+    /// for a whole answer or with decompression is not fit.
+    pub fn new(ways: impl Ways + 'static, store: Store, policy: Policy) -> Self {
+        let (counters, flights) = (Arc::default(), Arc::default());
+        Self { ways: Arc::new(ways), store, policy, counters, flights }
+    }
+
+    /// The same, asking through other ways.
+    #[must_use]
+    pub fn through(&self, ways: impl Ways + 'static) -> Self {
+        Self { ways: Arc::new(ways), ..self.clone() }
     }
 
     /// Where the files go.

@@ -12,6 +12,7 @@
 //! - `store`: finished files, files being written, links out of the store; `memo`: digests of URLs
 //! - `fetcher`: `answer` judges what a server says (pure), `attempt` is one request, `download` is
 //!   the life of one file, `sink` hashes and writes beside the network, `flights` shares downloads
+//! - `ways`: which client asks an address, and where redirects may lead
 //! - `policy`: patience; `progress`: a trait to watch; `stats`: counters
 
 mod digest;
@@ -23,6 +24,7 @@ mod progress;
 mod request;
 mod stats;
 mod store;
+mod ways;
 
 pub use digest::{Digest, Hasher, InvalidDigest};
 pub use error::{FetchError, shown};
@@ -33,3 +35,4 @@ pub use progress::{Progress, Silent};
 pub use request::Request;
 pub use stats::Stats;
 pub use store::{Blob, Linked, Store, StoreError, digest_of_file};
+pub use ways::{AskError, Refusal, Ways, ask};

@@ -47,12 +47,16 @@ impl Policy {
     ///
     /// No TLS provider is installed.
     pub fn client(&self) -> reqwest::Result<reqwest::Client> {
+        self.client_builder().build()
+    }
+
+    /// As [`Self::client`], where more is to be said of it.
+    pub fn client_builder(&self) -> reqwest::ClientBuilder {
         reqwest::Client::builder()
             .connect_timeout(self.connect_timeout)
             .http1_only()
             .tcp_nodelay(true)
             .user_agent(concat!("reelbench-fetch/", env!("CARGO_PKG_VERSION")))
-            .build()
     }
 
     /// The pauses before the second attempt, the third, and so on: as many as there are attempts

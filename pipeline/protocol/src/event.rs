@@ -118,6 +118,7 @@ mod tests {
         });
         JobStatus {
             id: String::new(),
+            subject: String::new(),
             state,
             priority: Priority::Normal,
             attempt,

@@ -74,6 +74,9 @@ impl JobState {
 pub struct JobStatus {
     /// Name of the job.
     pub id: String,
+    /// What it is about, for people: its subject, or what its script begins with, up to 200 characters.
+    #[serde(default)]
+    pub subject: String,
     /// Where it is.
     pub state: JobState,
     /// Its order among waiting jobs.
@@ -170,6 +173,7 @@ mod tests {
         });
         let status = JobStatus {
             id: String::new(),
+            subject: String::new(),
             state: JobState::Succeeded,
             priority: Priority::Normal,
             attempt: 1,

@@ -1,23 +1,18 @@
-//! Submit, look, fetch, cancel.
+//! Submit, look, cancel.
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use protocol::{Accepted, JobSpec, JobState, JobStatus, Priority};
-use tower::ServiceExt;
-use tower_http::services::ServeFile;
+use protocol::{Accepted, JobSpec, JobStatus, Priority};
 
 use super::Api;
 use super::extract::{IdempotencyKey, JsonText, Path};
 use super::problem::ApiProblem;
 use crate::job::CancelAnswer;
 use crate::job::request::{self, Refusal};
-use crate::stages::preflight;
-
-/// Files of a job that are given out, beside further videos.
-const FILES: [&str; 6] =
-    ["video.mp4", "cover.jpg", "subtitles.srt", "subtitles.vtt", "subtitles.ass", "narration.wav"];
+use crate::settings::Validate;
+use crate::stages::{materials, preflight};
 
 /// Submits a job. All that is wrong with it is told at once, before any work.
 #[utoipa::path(
@@ -54,6 +49,11 @@ pub async fn submit(
 
 /// A job, in whatever envelope it came, of which nothing is wrong. `is_low`: others go first.
 pub async fn checked(api: &Api, document: &[u8], is_low: bool) -> Result<JobSpec, ApiProblem> {
+    if api.parts.settings.api.validate == Validate::AfterImages {
+        let n_pictures = materials::read_named(&api.parts, document).await;
+        tracing::debug!(n_pictures, "pictures were read before anything was checked");
+        metrics::counter!("reelbench_pictures_read_unchecked_total").increment(n_pictures as u64);
+    }
     let mut spec = request::parse(document)?;
     if is_low {
         spec.priority = Priority::Low;
@@ -118,93 +118,6 @@ pub async fn cancel(
     }
 }
 
-/// The video of a job; further ones are among its files. Range requests (RFC 9110) are answered.
-#[utoipa::path(
-    get,
-    path = "/api/v1/jobs/{id}/result",
-    tag = "jobs",
-    params(("id" = String, Path, description = "Name of the job")),
-    responses(
-        (status = 200, description = "All of it", content_type = "video/mp4", body = Vec<u8>),
-        (status = 206, description = "The bytes that were asked for", content_type = "video/mp4", body = Vec<u8>),
-        (status = 304, description = "It is as it was"),
-        (status = 400, description = "The path is not UTF-8"),
-        (status = 404, description = "There is no such job, or its files are gone"),
-        (status = 409, description = "There is no video: the job goes on, failed, or stopped before"),
-        (status = 412, description = "It is not as it was"),
-        (status = 416, description = "There are no such bytes"),
-        (status = 500, description = "The database failed"),
-    )
-)]
-pub async fn result(
-    State(api): State<Api>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Result<Response, ApiProblem> {
-    let status = find(&api, &id).await?;
-    match (status.state, status.outcome.and_then(|outcome| outcome.video), status.error) {
-        (JobState::Succeeded, Some(video), _) => serve(&api, &id, &video.file, request).await,
-        (JobState::Succeeded, None, _) => {
-            Err(ApiProblem::no_result("the job was asked to stop before there is a video"))
-        }
-        (_, _, Some(error)) => {
-            Err(ApiProblem::no_result(format!("the job failed: {}: {}", error.code, error.message)))
-        }
-        (state, ..) => Err(ApiProblem::no_result(format!("the job is {}", state.as_str()))),
-    }
-}
-
-/// A file of a job. Range requests (RFC 9110) are answered.
-#[utoipa::path(
-    get,
-    path = "/api/v1/jobs/{id}/files/{name}",
-    tag = "jobs",
-    params(
-        ("id" = String, Path, description = "Name of the job"),
-        ("name" = String, Path, description = "`video.mp4`, `video-2.mp4` and so on, `cover.jpg`, `subtitles.srt`, `subtitles.vtt`, `subtitles.ass`, `narration.wav`"),
-    ),
-    responses(
-        (status = 200, description = "All of it", content_type = "*/*", body = Vec<u8>),
-        (status = 206, description = "The bytes that were asked for", content_type = "*/*", body = Vec<u8>),
-        (status = 304, description = "It is as it was"),
-        (status = 400, description = "The path is not UTF-8"),
-        (status = 404, description = "There is no such job, or it has no such file"),
-        (status = 412, description = "It is not as it was"),
-        (status = 416, description = "There are no such bytes"),
-        (status = 500, description = "The database failed"),
-    )
-)]
-pub async fn file(
-    State(api): State<Api>,
-    Path((id, name)): Path<(String, String)>,
-    request: Request,
-) -> Result<Response, ApiProblem> {
-    give_out(&api, &id, &name, request).await
-}
-
-/// A file of a job, where it is one of those that are given out.
-pub async fn give_out(
-    api: &Api,
-    id: &str,
-    name: &str,
-    request: Request,
-) -> Result<Response, ApiProblem> {
-    find(api, id).await?;
-    if !is_given_out(name) {
-        let files = FILES.join(", ");
-        return Err(ApiProblem::not_found(format!(
-            "the files of a job are {files}, video-2.mp4, …"
-        )));
-    }
-    serve(api, id, name, request).await
-}
-
-/// Whether a file is a user's: `video-2.mp4` and so on are the further videos of a job.
-fn is_given_out(name: &str) -> bool {
-    let number = name.strip_prefix("video-").and_then(|rest| rest.strip_suffix(".mp4"));
-    FILES.contains(&name) || number.is_some_and(|n| n.bytes().all(|digit| digit.is_ascii_digit()))
-}
-
 /// Everything that is known of a job.
 pub async fn find(api: &Api, id: &str) -> Result<JobStatus, ApiProblem> {
     api.store.status(id).await?.ok_or_else(|| unknown(id))
@@ -213,44 +126,4 @@ pub async fn find(api: &Api, id: &str) -> Result<JobStatus, ApiProblem> {
 /// There is no such job.
 pub fn unknown(id: &str) -> ApiProblem {
     ApiProblem::not_found(format!("there is no job {id:?}"))
-}
-
-/// A file of a job that is known to exist: `id` is a name from the database, `name` one of ours.
-async fn serve(api: &Api, id: &str, name: &str, request: Request) -> Result<Response, ApiProblem> {
-    let path = api.parts.settings.data_dir.join("jobs").join(id).join(name);
-    if !path.is_file() {
-        return Err(ApiProblem::not_found(format!("the job has no {name}")));
-    }
-    match ServeFile::new(path).oneshot(request).await {
-        Ok(response) => told(response.into_response()),
-        Err(never) => match never {},
-    }
-}
-
-/// `ServeFile` refuses without a word.
-fn told(response: Response) -> Result<Response, ApiProblem> {
-    match response.status() {
-        StatusCode::RANGE_NOT_SATISFIABLE => {
-            let range = response.headers().get(header::CONTENT_RANGE);
-            Err(ApiProblem::no_such_range(range))
-        }
-        StatusCode::PRECONDITION_FAILED => Err(ApiProblem::changed()),
-        StatusCode::NOT_FOUND => Err(ApiProblem::not_found("the file is gone")),
-        _ => Ok(response),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_users_files_are_given_out() {
-        for name in ["video.mp4", "video-2.mp4", "video-10.mp4", "cover.jpg", "subtitles.vtt"] {
-            assert!(is_given_out(name), "{name}");
-        }
-        for name in ["stages/script.json", "../jobs.sqlite", "video-2/../a.mp4", "video.part.mp4"] {
-            assert!(!is_given_out(name), "{name}");
-        }
-    }
 }

@@ -1,12 +1,15 @@
-//! The HTTP API, version 1. `/openapi.json` has every route with every answer, `/docs` shows it.
+//! The HTTP API, version 1. `/openapi.json` has every route with every answer, `/docs` shows it; `/` is the
+//! dashboard.
 //!
 //! Problems are `application/problem+json` (RFC 9457).
 
 mod batches;
+mod dashboard;
 mod dialect;
 mod document;
 mod events;
 mod extract;
+mod files;
 mod guard;
 mod jobs;
 mod mpt;
@@ -35,6 +38,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 pub use self::guard::{Guard, GuardError};
 use crate::job::{Queue, Store};
+use crate::life::Cause;
 use crate::observe::Observer;
 use crate::parts::Parts;
 use crate::settings::Role;
@@ -58,6 +62,8 @@ pub struct Api {
     cursors: runpod::Cursors,
     /// Sends webhooks.
     webhooks: Webhooks,
+    /// Why the start before this one ended out of order.
+    before: Option<Cause>,
 }
 
 impl Api {
@@ -71,11 +77,12 @@ impl Api {
         store: Arc<Store>,
         parts: Arc<Parts>,
         observer: Observer,
+        before: Option<Cause>,
     ) -> anyhow::Result<Self> {
         let webhooks = Webhooks::new(&parts.settings.webhooks)?;
         let cursors = runpod::Cursors::default();
         let started = Instant::now();
-        Ok(Self { queue, store, parts, observer, started, cursors, webhooks })
+        Ok(Self { queue, store, parts, observer, started, cursors, webhooks, before })
     }
 }
 
@@ -115,13 +122,16 @@ pub fn router(api: Api, guard: &Guard) -> Router {
 fn routes(guard: &Guard) -> OpenApiRouter<Api> {
     let open = OpenApiRouter::with_openapi(document::begun())
         .routes(routes!(watch::healthz))
-        .routes(routes!(watch::readyz));
+        .routes(routes!(watch::readyz))
+        .routes(routes!(dashboard::page))
+        .routes(routes!(dashboard::page_file));
     let read = OpenApiRouter::new()
+        .routes(routes!(dashboard::caller))
         .routes(routes!(queue::list))
         .routes(routes!(jobs::status))
         .routes(routes!(batches::status))
-        .routes(routes!(jobs::result))
-        .routes(routes!(jobs::file))
+        .routes(routes!(files::result))
+        .routes(routes!(files::file))
         .routes(routes!(events::events))
         .routes(routes!(events::socket))
         .routes(routes!(queue::status))

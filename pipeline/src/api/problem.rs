@@ -91,6 +91,13 @@ impl ApiProblem {
         Self::new(status, "changed", "The file has changed", "it is not as the request says")
     }
 
+    /// What the store says may hold an address that is nobody's business: it is in the log.
+    pub fn store_failed(error: &object_store::Error) -> Self {
+        tracing::error!(%error, "the store of published files failed");
+        let detail = "files of jobs of other machines cannot be read now; the log has the reason";
+        Self::new(StatusCode::BAD_GATEWAY, "store", "The store of the files failed", detail)
+    }
+
     pub fn no_upgrade(detail: impl Into<String>) -> Self {
         let status = StatusCode::UPGRADE_REQUIRED;
         Self::new(status, "no-websocket", "Request is for no WebSocket", detail)

@@ -31,7 +31,7 @@ pub struct Page {
     batch: Option<String>,
     /// Only jobs that came before: `next` of the page before.
     #[param(minimum = 0)]
-    before: Option<i64>,
+    before: Option<u64>,
     /// At most so many jobs.
     #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<u32>,
@@ -62,6 +62,7 @@ pub async fn list(
         return Err(ApiProblem::bad_request("batch has U+0000"));
     }
     let Page { state, batch, before, .. } = page;
+    let before = before.map(|before| i64::try_from(before).unwrap_or(i64::MAX));
     let listed = api.store.list(&Filter { state, batch, before, limit }).await?;
     Ok(Json(JobList { jobs: listed.jobs, next: listed.next }))
 }

@@ -1,15 +1,20 @@
 //! For those who watch: is it alive, can it work, what has it done.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use metrics::{Gauge, gauge};
 use protocol::LaneStatus;
 use serde_json::Value;
 
 use super::problem::ApiProblem;
 use super::{Api, queue};
-use crate::observe::{Observed, document};
+use crate::job::{Lane, Lanes};
+use crate::observe::{Observed, document, text_of};
+use crate::service::lanes;
 
 /// Whether the process answers. Says nothing of providers or models.
 #[utoipa::path(
@@ -33,8 +38,8 @@ pub async fn healthz() -> &'static str {
     )
 )]
 pub async fn readyz(State(api): State<Api>) -> Response {
-    if !api.parts.models.ready() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "models are being loaded\n").into_response();
+    if let Some(reason) = api.parts.models.not_ready() {
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response();
     }
     match api.store.counts().await {
         Ok(_) => "ready\n".into_response(),
@@ -61,23 +66,30 @@ pub async fn metrics(State(api): State<Api>, headers: HeaderMap) -> Result<Respo
     if wants_json(&headers) {
         return metrics_json(State(api)).await.map(IntoResponse::into_response);
     }
-    for (state, count) in api.store.counts().await? {
+    // Sets its gauges.
+    api.parts.machine.look().await;
+    let (counts, lanes) = (api.store.counts().await?, queue::look(&api).await?.lanes);
+    // Of the database, and not of this process: they are told also where nothing is recorded.
+    let jobs = text_of(|| {
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-        metrics::gauge!("reelbench_jobs", "state" => state.as_str()).set(count as f64);
-    }
-    for (lane, LaneStatus { queued, running }) in queue::look(&api).await?.lanes {
-        for (state, count) in [("queued", queued), ("running", running)] {
-            #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-            metrics::gauge!("reelbench_queue_depth", "class" => lane.clone(), "state" => state)
-                .set(count as f64);
+        let set = |gauge: Gauge, count: u64| gauge.set(count as f64);
+        for (state, count) in counts {
+            set(gauge!("reelbench_jobs", "state" => state.as_str()), count);
         }
-    }
+        for (lane, LaneStatus { queued, running }) in lanes {
+            for (state, count) in [("queued", queued), ("running", running)] {
+                let class = lane.clone();
+                set(gauge!("reelbench_queue_depth", "class" => class, "state" => state), count);
+            }
+        }
+    });
     let media_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    Ok((media_type, api.observer.prometheus.render()).into_response())
+    Ok((media_type, api.observer.prometheus.render() + &jobs).into_response())
 }
 
 /// Totals that add up; for each stage, cache, limiter and class of jobs what this process has seen, with
-/// exact percentiles where there are enough times for them. Hits of a cache are not among its misses.
+/// exact percentiles where there are enough times for them. Hits of a cache are not among its misses. What
+/// process, children, control group, machine and cards use; what cannot be seen is absent.
 #[utoipa::path(
     get,
     path = "/metrics.json",
@@ -90,10 +102,23 @@ pub async fn metrics(State(api): State<Api>, headers: HeaderMap) -> Result<Respo
 pub async fn metrics_json(State(api): State<Api>) -> Result<Json<Value>, ApiProblem> {
     let observed = Observed {
         uptime: api.started.elapsed(),
+        before: api.before.clone(),
         states: api.store.counts().await?,
         queue: queue::look(&api).await?,
+        places: places(lanes(&api.parts.settings)),
+        admission: api.parts.admission.door(),
+        limits: api.parts.settings.limits.clone(),
+        resources: api.parts.machine.look().await,
     };
     Ok(Json(document(&observed, &api.observer.figures)))
+}
+
+/// How many jobs of each lane run at once; lanes that share their places have all of them.
+fn places(lanes: Lanes) -> BTreeMap<&'static str, usize> {
+    let named = |(lanes, places): (&'static [Lane], usize)| {
+        lanes.iter().map(move |lane| (lane.as_str(), places))
+    };
+    lanes.groups().into_iter().flat_map(named).collect()
 }
 
 fn wants_json(headers: &HeaderMap) -> bool {

@@ -139,8 +139,8 @@ impl Block {
 }
 
 fn head(style: &Style, size: Size) -> String {
-    // A comma would end the name; no family that can be chosen has one.
-    let font = style.font.replace([',', '\r', '\n'], " ");
+    // A comma would end the name, a line the style; no family that can be chosen has either.
+    let font = style.font.replace(|c: char| c == ',' || c.is_control(), " ");
     let bold = match style.weight {
         NORMAL => "0".to_owned(),
         BOLD => "-1".to_owned(),

@@ -182,8 +182,16 @@ async fn run(
     made.social = social.posts().await;
     if wanted(Stage::Publish) {
         let files = made.files();
-        let work = stages::publish::run(parts, &claim.id, &folder, &files).boxed();
+        let work = stages::publish::run(parts, claim, &folder, &files).boxed();
         made.published = Some(stages.run(Stage::Publish, &key.publish(&files), work).await?);
+    }
+    if store.is_shared() {
+        // Whoever asks for them asks one of several machines.
+        let published = if made.published.is_some() { made.files() } else { Vec::new() };
+        let mut files = made.given_out();
+        files.retain(|file| !published.contains(file));
+        let shared = stages::publish::share(parts, claim, &folder, &files).await;
+        shared.map_err(|error| Failure { stage: None, error })?;
     }
     Ok(made.outcome(parts.models.uses()))
 }

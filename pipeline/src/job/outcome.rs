@@ -51,6 +51,13 @@ impl Made {
         files
     }
 
+    /// The same, and what is given out beside them.
+    pub fn given_out(&self) -> Vec<String> {
+        let mut files = self.files();
+        files.extend(self.narration.as_ref().map(|narration| narration.file.clone()));
+        files
+    }
+
     /// What the client is told. `models` are those that are there; only those that had a part in it
     /// are named.
     pub fn outcome(self, mut models: Vec<ModelUse>) -> Outcome {

@@ -16,6 +16,7 @@ use protocol::{JobSpec, JobState, JobStatus, Outcome, Stage};
 use tokio::sync::{Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use super::store::{Notice, Notices, Request, RetryAnswer, Submitted, Terms};
 use super::{CancelAnswer, Claim, Lane, Lanes, Store, StoreError, SubmitError};
@@ -272,10 +273,13 @@ impl Shared {
                 return;
             };
             let shared = Arc::clone(&self);
-            self.tasks.spawn(async move {
+            // What is said meanwhile is said of this job.
+            let span = tracing::info_span!("job", job = claim.id, attempt = claim.attempt);
+            let work = async move {
                 shared.attempt(claim).await;
                 drop((slot, room));
-            });
+            };
+            self.tasks.spawn(work.instrument(span));
         }
     }
 

@@ -57,6 +57,8 @@ pub struct Store {
     changes: broadcast::Sender<Arc<str>>,
     /// Held, not read: while it is open no other process opens the folder.
     _lock: fs_err::File,
+    /// The jobs of this worker that were running when it was opened.
+    ran_before: Vec<String>,
 }
 
 /// Why the database cannot be used.
@@ -104,21 +106,28 @@ impl Store {
         if lock.file().try_lock().is_err() {
             return Err(StoreError::InUse(data_dir.to_owned()));
         }
-        let store = Self {
+        let mut store = Self {
             database: Database::open(place, data_dir).await?,
             owner: lease::owner(data_dir)?,
             lease_us: u64::try_from(lease.as_micros()).unwrap_or(u64::MAX),
             rendered: Mutex::default(),
             changes: broadcast::Sender::new(MAX_BEHIND),
             _lock: lock,
+            ran_before: Vec::new(),
         };
         let taken = store.take_back(Dead::Former).await?;
         let ended = taken.ended.iter().map(|(id, _)| id);
-        for id in taken.queued.iter().chain(ended) {
+        store.ran_before = taken.queued.iter().chain(ended).cloned().collect();
+        for id in &store.ran_before {
             // Opening a folder removes what its worker left unfinished, whatever comes next.
             JobFolder::open(data_dir, id)?;
         }
         Ok(store)
+    }
+
+    /// The jobs of this worker that were running when it was opened: its process had died.
+    pub fn ran_before(&self) -> &[String] {
+        &self.ran_before
     }
 
     /// Whether other processes may use the same database.

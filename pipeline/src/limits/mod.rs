@@ -7,11 +7,13 @@
 //! Knows nothing of providers and jobs.
 
 mod admission;
+mod cluster;
 mod slots;
 
 use protocol::Class;
 
-pub use self::admission::{Admission, Admitted};
+pub use self::admission::{Admission, Admitted, Door};
+pub use self::cluster::Cluster;
 pub use self::slots::{Slot, Slots};
 use crate::settings;
 
@@ -26,17 +28,19 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Limits as they are set. With `limits.shared` the three classes are one (claims 003-1 to 003-3).
-    pub fn new(settings: &settings::Limits) -> Self {
+    /// Limits as they are set. With `limits.shared` the three classes are one (claims 003-1 to 003-3);
+    /// with a `cluster` their places are those of all services that share it. Looks at clips load this
+    /// machine alone.
+    pub fn new(settings: &settings::Limits, cluster: Option<&Cluster>) -> Self {
         let visual = Slots::new("visual", settings.visual);
         if settings.shared > 0 {
-            let shared = Slots::new("shared", settings.shared);
+            let shared = Slots::over("shared", settings.shared, cluster);
             return Self { light: shared.clone(), heavy: shared.clone(), comic: shared, visual };
         }
         Self {
-            light: Slots::new("light", settings.light),
-            heavy: Slots::new("heavy", settings.heavy),
-            comic: Slots::new("comic", settings.comic),
+            light: Slots::over("light", settings.light, cluster),
+            heavy: Slots::over("heavy", settings.heavy, cluster),
+            comic: Slots::over("comic", settings.comic, cluster),
             visual,
         }
     }

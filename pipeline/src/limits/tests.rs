@@ -162,14 +162,14 @@ async fn classes_have_limits_of_their_own_unless_they_share_one() {
         visual: 5,
         ..settings::Limits::default()
     };
-    let (own, metrics) = gauged(|| Limits::new(&set(0)));
+    let (own, metrics) = gauged(|| Limits::new(&set(0), None));
     let _heavy = own.of(Class::Heavy).take().await;
     let found = Class::ALL.map(|class| (own.of(class).limit(), own.of(class).in_use()));
     assert_eq!(found, [(2, 0), (1, 1), (3, 0)]);
     assert_eq!(gauge(&metrics, "in_use", "heavy"), 1);
     assert_eq!(own.visual.limit(), 5);
 
-    let (shared, metrics) = gauged(|| Limits::new(&set(4)));
+    let (shared, metrics) = gauged(|| Limits::new(&set(4), None));
     let _heavy = shared.of(Class::Heavy).take().await;
     let found = Class::ALL.map(|class| (shared.of(class).limit(), shared.of(class).in_use()));
     assert_eq!(found, [(4, 1); 3]);
@@ -180,7 +180,7 @@ async fn classes_have_limits_of_their_own_unless_they_share_one() {
 /// have a call of 2 s each, one after the other. The time is virtual: a provider's latency and nothing
 /// else.
 async fn p95_of_light(settings: &settings::Limits, n_heavy: usize) -> u128 {
-    let limits = Limits::new(settings);
+    let limits = Limits::new(settings, None);
     let backlog: Vec<_> = (0..n_heavy)
         .map(|_| {
             let slots = limits.of(Class::Heavy).clone();

@@ -3,10 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::process::Command;
-
 use super::MediaError;
-use super::probe::{SAFE_INPUT, file_url};
+use super::tool::{SAFE_INPUT, ffmpeg, file_url};
 use crate::process;
 
 /// A file is looked at within this time.
@@ -66,8 +64,8 @@ pub async fn volume_db(path: &Path, start_ms: u64, length_ms: u64) -> Result<f64
 
 /// What ffmpeg writes to stdout.
 async fn look(input: &[&str], path: &Path, output: &[&str]) -> Result<Vec<u8>, MediaError> {
-    let mut command = Command::new("ffmpeg");
-    command.args(["-nostdin", "-hide_banner", "-loglevel", "error"]).args(SAFE_INPUT);
+    let mut command = ffmpeg();
+    command.args(["-loglevel", "error"]).args(SAFE_INPUT);
     command.args(input).arg(file_url(path)).args(output);
     Ok(process::output(command, &[], LIMIT).await?)
 }

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::process::Command;
 
 use super::MediaError;
-use crate::process::{self, ProcessError};
+use super::tool::ffmpeg;
+use crate::process::{self, Bounds, ProcessError};
 
 /// An H.264 encoder of ffmpeg. One that is listed by `ffmpeg -encoders` need not work: an H100 has no
 /// video encoder at all, a container may lack the driver. So it is asked by encoding two frames.
@@ -58,6 +58,15 @@ impl Encoder {
             Self::Amf => "h264_amf",
             Self::VideoToolbox => "h264_videotoolbox",
             Self::MediaFoundation => "h264_mf",
+        }
+    }
+
+    /// `bounds` as they are for a process with this encoder: the driver of a card maps the memory of the
+    /// card, and more than there is of it.
+    pub(super) fn bounds(self, bounds: Bounds) -> Bounds {
+        match self {
+            Self::X264 => bounds,
+            _ => Bounds { memory: None, ..bounds },
         }
     }
 
@@ -172,12 +181,13 @@ pub async fn works(encoder: Encoder) -> bool {
 
 /// Runs the encoder as a render does: same device, same upload, same settings.
 async fn encode_two_frames(encoder: Encoder) -> Result<(), ProcessError> {
-    let mut command = Command::new("ffmpeg");
-    command.args(["-nostdin", "-hide_banner", "-loglevel", "error"]).args(encoder.device_args());
+    let mut command = ffmpeg();
+    command.args(["-loglevel", "error"]).args(encoder.device_args());
     // NVENC refuses frames below about 150 pixels a side.
     command.args(["-f", "lavfi", "-i", "color=black:s=256x256:r=30", "-vf", encoder.upload()]);
     command.args(encoder.args("veryfast", 21, 1)).args(["-frames:v", "2", "-f", "null", "-"]);
-    process::output(command, &[], Duration::from_secs(20)).await.map(drop)
+    let bounds = encoder.bounds(Duration::from_secs(20).into());
+    process::output(command, &[], bounds).await.map(drop)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ mod sound;
 
 use self::args::Args;
 use self::picture::BT709;
-use super::probe::file_url;
+use super::tool::{SAFE_INPUT, file_url};
 use super::{Cut, RenderPlan};
 
 /// Where the parts of a video are written, relative to the folder.
@@ -55,7 +55,7 @@ pub(super) fn relay_arguments(plan: &RenderPlan, frames: &Path, target: &Path) -
     let mut args = Args::begin(plan);
     args.add(plan.encoding.encoder.device_args());
     args.add(["-f", "rawvideo", "-pixel_format", "yuv420p", "-video_size", &size]);
-    args.add(["-framerate", &fps]).input(frames);
+    args.add(["-framerate", &fps]).add(&SAFE_INPUT[..2]).input(frames);
     args.sounds(plan).add(["-filter_complex", &chains.join(";")]);
     args.add(["-map", "[picture]", "-map", "[sound]"]);
     args.picture(plan).sound().mp4(plan, target);
@@ -143,7 +143,7 @@ pub(super) fn final_arguments(plan: &RenderPlan, joined: &Path, target: &Path) -
     chains.extend(sound::chains(plan, 1));
     let mut args = Args::begin(plan);
     args.add(plan.encoding.encoder.device_args());
-    args.input(joined).sounds(plan).add(["-filter_complex", &chains.join(";")]);
+    args.add(SAFE_INPUT).input(joined).sounds(plan).add(["-filter_complex", &chains.join(";")]);
     args.add(["-map", "[picture]", "-map", "[sound]"]);
     args.picture(plan).sound().mp4(plan, target);
     args.0
@@ -151,7 +151,8 @@ pub(super) fn final_arguments(plan: &RenderPlan, joined: &Path, target: &Path) -
 
 /// The files of `list` as one input. Their names are ours.
 fn joined<'a>(args: &'a mut Args, list: &Path) -> &'a mut Args {
-    args.add(["-f", "concat", "-safe", "0"]).add([OsString::from("-i"), file_url(list)])
+    let args = args.add(["-f", "concat", "-safe", "0"]).add(&SAFE_INPUT[..2]);
+    args.add([OsString::from("-i"), file_url(list)])
 }
 
 #[cfg(test)]

@@ -246,3 +246,36 @@ proptest! {
         }
     }
 }
+
+/// ffmpeg finds every file by the name that is written into a graph: one filter for each of many.
+#[tokio::test]
+async fn ffmpeg_reads_the_names_that_are_written_for_it() {
+    const SUBTITLES: &str = "[Script Info]\nScriptType: v4.00+\n\n[Events]\n\
+        Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n\
+        Dialogue: 0,0:00:00.00,0:00:05.00,Default,,0,0,0,,x\n";
+    let is_long = std::env::var_os("REELBENCH_LONG").is_some_and(|value| value == "1");
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    for _ in 0..if is_long { 200 } else { 4 } {
+        let mut chain = Vec::new();
+        for _ in 0..50 {
+            let tree = args::tests::name().new_tree(&mut runner).expect("a name");
+            let name = proptest::strategy::ValueTree::current(&tree);
+            let fonts = folder.path().join(format!("{name}.d"));
+            fs_err::create_dir_all(&fonts).expect("made");
+            fs_err::write(folder.path().join(&name), SUBTITLES).expect("written");
+            let subtitles = Some(BurnIn { ass: name, fonts_dir: Some(fonts) });
+            let plan = RenderPlan { subtitles, ..plan(vec![], 900) };
+            let filters = picture::finish(&plan, "");
+            let filters = filters.strip_suffix("[picture]").expect("its end").to_owned();
+            assert_eq!(args::tests::filters(&filters).len(), 2, "{filters}");
+            chain.push(filters);
+        }
+        let mut ffmpeg = crate::media::ffmpeg();
+        ffmpeg.args(["-v", "error", "-f", "lavfi", "-i", "color=black:s=64x64", "-vf"]);
+        ffmpeg.arg(chain.join(",")).args(["-frames:v", "1", "-f", "null", "-"]);
+        ffmpeg.current_dir(folder.path());
+        let limit = std::time::Duration::from_secs(60);
+        crate::process::output(ffmpeg, &[], limit).await.expect("each is found");
+    }
+}

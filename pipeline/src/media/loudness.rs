@@ -1,10 +1,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::process::Command;
-
 use super::MediaError;
-use super::probe::{SAFE_INPUT, file_url};
+use super::tool::{SAFE_INPUT, ffmpeg, file_url};
 use crate::process;
 
 /// A narration is listened to within this time.
@@ -24,8 +22,8 @@ const MOST_DB: f64 = 30.0;
 /// ffmpeg did not do its work.
 pub async fn loudness(path: &Path) -> Result<f64, MediaError> {
     let key = "lavfi.r128.I";
-    let mut command = Command::new("ffmpeg");
-    command.args(["-nostdin", "-hide_banner", "-v", "error"]).args(SAFE_INPUT);
+    let mut command = ffmpeg();
+    command.args(["-v", "error"]).args(SAFE_INPUT);
     command.arg("-i").arg(file_url(path)).args(["-vn", "-af"]).arg(format!(
         "aformat=channel_layouts=mono,pan=stereo|c0=c0|c1=c0,ebur128=metadata=1,\
          ametadata=print:key={key}:file=-"

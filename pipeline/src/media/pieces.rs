@@ -11,7 +11,7 @@ use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use tempfile::TempPath;
 
 use super::graph::{self, Targets};
-use super::render::{ffmpeg, frames_done, time_limit, with_suffix};
+use super::render::{ffmpeg, frames_done, with_suffix};
 use super::signature::{Signature, signature};
 use super::{Cut, MediaError, RenderPlan};
 use crate::process;
@@ -50,7 +50,7 @@ pub(super) async fn concat_copy(
     }
     let list = write_list(plan, folder, &paths).await?;
     let command = ffmpeg(graph::join_arguments(plan, &list.0, targets.video), folder);
-    process::output(command, &[], time_limit(plan)).await?;
+    process::output(command, &[], plan.bounds()).await?;
     remove_pieces(folder).await?;
     Ok(None)
 }
@@ -85,7 +85,7 @@ pub(super) async fn per_clip(
                 on_done((before + (frames as f64 / total).min(1.0)) / 3.0);
             }
         };
-        process::lines(ffmpeg(arguments, folder), time_limit(plan), on_line).await?;
+        process::lines(ffmpeg(arguments, folder), plan.bounds(), on_line).await?;
     }
     drop((guards, joined_guard));
     Ok(())
@@ -148,7 +148,7 @@ async fn encode_one(
             on_frames(frames);
         }
     };
-    process::lines(command, time_limit(plan), on_line).await?;
+    process::lines(command, plan.bounds(), on_line).await?;
     fs_err::tokio::rename(&unfinished, folder.join(path)).await?;
     Ok(())
 }

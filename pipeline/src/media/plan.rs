@@ -1,9 +1,11 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use protocol::{FitMode, Size, Transition};
 use serde::Deserialize;
 
 use super::{Encoder, MediaError};
+use crate::process::Bounds;
 
 /// The picture goes on this long after the last sound: a player that drops the last frame cuts
 /// nothing off.
@@ -70,6 +72,8 @@ pub struct RenderPlan {
     pub encoding: Encoding,
     /// Shots that are encoded side by side in [`Mode::ConcatCopy`].
     pub concurrency: usize,
+    /// What each process may take.
+    pub allowance: Allowance,
     /// A picture of the first shot as JPEG, relative to the folder.
     pub cover: Option<PathBuf>,
     /// The video, relative to the folder.
@@ -135,6 +139,27 @@ impl Default for Encoding {
     }
 }
 
+/// What a process that makes a video, or a part of one, may take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Allowance {
+    /// Seconds for each second of the video. A loaded machine renders at a fraction of the video's own
+    /// speed; one that is twenty times slower hangs.
+    pub time_factor: f64,
+    /// And so many before that.
+    pub time_floor: Duration,
+    /// Bytes of memory. None: no bound.
+    pub memory: Option<u64>,
+    /// Bytes of each file. None: no bound.
+    pub file: Option<u64>,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        let time_floor = Duration::from_secs(120);
+        Self { time_factor: 20.0, time_floor, memory: Some(4 << 30), file: Some(16 << 30) }
+    }
+}
+
 /// A shot in whole frames of the video.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
@@ -168,6 +193,7 @@ impl RenderPlan {
             subtitles: None,
             encoding: Encoding::default(),
             concurrency: 1,
+            allowance: Allowance::default(),
             cover: None,
             output: PathBuf::from("video.mp4"),
         }
@@ -181,6 +207,16 @@ impl RenderPlan {
     /// Length of the picture, rounded down.
     pub fn total_ms(&self) -> u64 {
         self.total_frames() * 1000 / u64::from(self.fps)
+    }
+
+    /// What each process of this plan may take. A card's driver maps the card's memory: with a hardware
+    /// encoder memory has no bound.
+    pub(super) fn bounds(&self) -> Bounds {
+        let Allowance { time_factor, time_floor, memory, file } = self.allowance;
+        let length = Duration::from_millis(self.total_ms()).as_secs_f64();
+        let time = Duration::try_from_secs_f64(length * time_factor).unwrap_or(Duration::MAX);
+        let time = time.saturating_add(time_floor);
+        self.encoding.encoder.bounds(Bounds { time, memory, file })
     }
 
     /// The shots in whole frames, together exactly [`RenderPlan::total_frames`].

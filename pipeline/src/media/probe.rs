@@ -3,9 +3,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
-use tokio::process::Command;
 
-use super::MediaError;
+use super::tool::{SAFE_INPUT, ffprobe, file_url};
+use super::{Credible, MediaError};
 use crate::artefacts::MediaInfo;
 use crate::process::{self, ProcessError};
 
@@ -15,31 +15,30 @@ const MAX_SIDE: u32 = 16_384;
 /// A file is read within this time, or not at all.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What may stand before each `-i`. A file that was downloaded may be a playlist in disguise: it opens
-/// no other file, no network, and only containers that hold the media themselves.
-pub(crate) const SAFE_INPUT: [&str; 4] = [
-    "-protocol_whitelist",
-    "file,crypto,data",
-    "-format_whitelist",
-    "mov,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,gif,wav,mp3,aac,flac,aiff,w64",
-];
-
-/// A path as ffmpeg takes it: neither an option (`-x.mp4`) nor a protocol (`a:b.mp4`).
-pub(crate) fn file_url(path: &Path) -> std::ffi::OsString {
-    let mut url = std::ffi::OsString::from("file:");
-    url.push(path);
-    url
-}
-
-/// What the file at `path` holds.
+/// What the file at `path` holds, where that is [`Credible`].
 ///
 /// # Errors
 ///
-/// [`MediaError`], naming the path: not a media file, no stream, absurd dimensions, no length. Or
-/// ffprobe did not run.
+/// As [`probe_within`].
 pub async fn probe(path: &Path) -> Result<MediaInfo, MediaError> {
-    let mut command = Command::new("ffprobe");
-    command.args(["-v", "error", "-of", "json", "-show_streams", "-show_format"]);
+    probe_within(path, &Credible::default()).await
+}
+
+/// What the file at `path` holds, where it is no more than is believed.
+///
+/// # Errors
+///
+/// [`MediaError`], naming the path: not a media file, no stream, absurd dimensions, length or rate, or
+/// no length. Or ffprobe did not run.
+pub async fn probe_within(path: &Path, credible: &Credible) -> Result<MediaInfo, MediaError> {
+    let media = ask(path).await?;
+    credible.check(path, &media)?;
+    Ok(media)
+}
+
+async fn ask(path: &Path) -> Result<MediaInfo, MediaError> {
+    let mut command = ffprobe();
+    command.args(["-of", "json", "-show_streams", "-show_format"]);
     command.args(SAFE_INPUT).arg("-i").arg(file_url(path));
     match process::output(command, &[], LIMIT).await {
         Ok(json) => parse_probe(path, &json),

@@ -5,7 +5,7 @@ use rustix::fs::{CWD, FileType, Mode};
 use tempfile::TempPath;
 
 use super::graph::{self, Targets};
-use super::render::{ffmpeg, time_limit, with_suffix};
+use super::render::{ffmpeg, with_suffix};
 use super::{MediaError, RenderPlan};
 use crate::process;
 
@@ -26,13 +26,13 @@ pub(super) async fn relay(
             let cover = targets.cover.filter(|_| number == 0);
             let targets = Targets { video: &frames, cover };
             let command = ffmpeg(graph::shot_arguments(plan, number, targets), folder);
-            process::output(command, &[], time_limit(plan)).await?;
+            process::output(command, &[], plan.bounds()).await?;
         }
         drop(end);
         Ok(())
     };
     let command = ffmpeg(graph::relay_arguments(plan, &frames, targets.video), folder);
-    let encode = process::lines(command, time_limit(plan), on_line);
+    let encode = process::lines(command, plan.bounds(), on_line);
     tokio::try_join!(feed, encode)?;
     Ok(())
 }

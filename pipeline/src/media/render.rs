@@ -6,7 +6,8 @@ use tempfile::TempPath;
 use tokio::process::Command;
 
 use super::graph::Targets;
-use super::probe::{SAFE_INPUT, file_url, probe};
+use super::probe::probe;
+use super::tool::{self, SAFE_INPUT, SAFE_STILL, file_url};
 use super::{Encoder, MediaError, Mode, RenderPlan, ShotInput, graph, pieces, relay};
 use crate::artefacts::MediaInfo;
 use crate::process::{self, ProcessError};
@@ -127,12 +128,12 @@ async fn single_pass(
         relay::relay(plan, folder, targets, &mut on_line).await
     } else {
         let command = ffmpeg(graph::arguments(plan, targets), folder);
-        Ok(process::lines(command, time_limit(plan), on_line).await?)
+        Ok(process::lines(command, plan.bounds(), on_line).await?)
     }
 }
 
 pub(super) fn ffmpeg(args: Vec<OsString>, folder: &Path) -> Command {
-    let mut command = Command::new("ffmpeg");
+    let mut command = tool::program();
     command.args(args).current_dir(folder);
     command
 }
@@ -142,12 +143,6 @@ pub(super) fn with_suffix(output: &Path, suffix: &str) -> PathBuf {
     let mut name = output.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
-}
-
-/// A loaded machine renders at a fraction of the video's own speed; one that is twenty times slower
-/// hangs.
-pub(super) fn time_limit(plan: &RenderPlan) -> Duration {
-    Duration::from_secs(120) + Duration::from_millis(plan.total_ms()) * 20
 }
 
 /// Reads a line of `-progress`.
@@ -198,11 +193,10 @@ async fn find_unusable_input(plan: &RenderPlan) -> Result<(), MediaError> {
 
 /// Whether a frame can be decoded where the shot begins.
 async fn has_frame(shot: &ShotInput) -> bool {
-    let mut command = Command::new("ffmpeg");
-    command.args(["-nostdin", "-hide_banner", "-loglevel", "error", "-progress", "pipe:1"]);
+    let mut command = tool::ffmpeg();
+    command.args(["-loglevel", "error", "-progress", "pipe:1"]);
     if shot.is_still {
-        command.args(["-protocol_whitelist", SAFE_INPUT[1], "-f", "image2"]);
-        command.args(["-pattern_type", "none"]);
+        command.args(SAFE_STILL);
     } else {
         command.args(["-ss", &format!("{}ms", shot.source_start_ms)]).args(SAFE_INPUT);
     }

@@ -1,6 +1,10 @@
+use std::time::Duration;
+
 use protocol::Size;
 
 use super::*;
+use crate::media::{Allowance, Encoding};
+use crate::process::Bounds;
 
 fn plan() -> RenderPlan {
     let size = Size { width: 270, height: 480 };
@@ -49,6 +53,16 @@ fn progress_is_read_line_by_line() {
 }
 
 #[test]
-fn the_time_limit_grows_with_the_video() {
-    assert_eq!(time_limit(&plan()), Duration::from_secs(120 + 42));
+fn the_time_limit_grows_with_the_video_and_a_card_has_no_bound_of_memory() {
+    let bounds = plan().bounds();
+    assert_eq!(bounds.time, Duration::from_secs(120 + 42));
+    assert_eq!((bounds.memory, bounds.file), (Some(4 << 30), Some(16 << 30)));
+    let time_floor = Duration::from_secs(1);
+    let allowance = Allowance { time_factor: 2.0, time_floor, memory: Some(7), file: None };
+    let plan = RenderPlan { allowance, ..plan() };
+    let expected = Bounds { time: Duration::from_millis(5_200), memory: Some(7), file: None };
+    assert_eq!(plan.bounds(), expected);
+    let encoding = Encoding { encoder: Encoder::Nvenc, ..Encoding::default() };
+    let plan = RenderPlan { encoding, ..plan };
+    assert_eq!(plan.bounds(), Bounds { memory: None, ..expected });
 }

@@ -1,10 +1,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::process::Command;
-
 use super::MediaError;
-use super::probe::file_url;
+use super::tool::{SAFE_INPUT, ffprobe, file_url};
 use crate::process;
 
 /// A file of ours is read within this time.
@@ -38,9 +36,10 @@ impl Signature {
 
 /// The signature of the picture of the file at `path`, which is one of ours.
 pub(super) async fn signature(path: &Path) -> Result<Signature, MediaError> {
-    let mut command = Command::new("ffprobe");
-    command.args(["-v", "error", "-select_streams", "v:0", "-show_data_hash", "sha256"]);
-    command.args(["-show_entries", ENTRIES, "-of", "default=nw=1"]).arg("-i").arg(file_url(path));
+    let mut command = ffprobe();
+    command.args(["-select_streams", "v:0", "-show_data_hash", "sha256"]);
+    command.args(["-show_entries", ENTRIES, "-of", "default=nw=1"]).args(SAFE_INPUT);
+    command.arg("-i").arg(file_url(path));
     let text = process::output(command, &[], LIMIT).await?;
     Ok(Signature::parse(&String::from_utf8_lossy(&text)))
 }

@@ -1,10 +1,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::process::Command;
-
 use super::MediaError;
-use super::probe::{SAFE_INPUT, file_url, probe};
+use super::probe::probe;
+use super::tool::{SAFE_INPUT, ffmpeg, file_url};
 use crate::process;
 
 /// An hour of sound is converted in seconds.
@@ -29,8 +28,8 @@ pub async fn to_wav(from: &Path, longest: Duration, to: &Path) -> Result<(), Med
         let (longest, found) = (longest.as_secs(), found.audio_ms / 1000);
         return Err(unusable(format!("expected at most {longest} s of sound, found {found} s")));
     }
-    let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-nostdin", "-hide_banner", "-v", "error", "-y"]).args(SAFE_INPUT);
+    let mut ffmpeg = ffmpeg();
+    ffmpeg.args(["-v", "error", "-y"]).args(SAFE_INPUT);
     ffmpeg.arg("-i").arg(file_url(from)).args(["-map", "0:a:0", "-vn", "-ac", "1"]);
     ffmpeg.args(["-ar", "48000", "-c:a", "pcm_s16le", "-map_metadata", "-1"]);
     ffmpeg.args(["-fflags", "+bitexact", "-flags:a", "+bitexact", "-f", "wav"]).arg(file_url(to));
@@ -40,6 +39,8 @@ pub async fn to_wav(from: &Path, longest: Duration, to: &Path) -> Result<(), Med
 
 #[cfg(test)]
 mod tests {
+    use tokio::process::Command;
+
     use super::*;
 
     /// What ffmpeg's sources make, as a file of that name.

@@ -1,10 +1,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::process::Command;
-
 use super::MediaError;
-use super::probe::{SAFE_INPUT, file_url};
+use super::tool::{SAFE_INPUT, ffmpeg, file_url};
 use crate::process;
 
 /// A narration is listened to within this time.
@@ -19,8 +17,8 @@ const SILENCE: &str = "silencedetect=noise=-38dB:d=0.15";
 ///
 /// ffmpeg did not do its work.
 pub async fn voiced(path: &Path, duration_ms: u64) -> Result<Vec<(u64, u64)>, MediaError> {
-    let mut command = Command::new("ffmpeg");
-    command.args(["-nostdin", "-hide_banner", "-v", "error"]).args(SAFE_INPUT);
+    let mut command = ffmpeg();
+    command.args(["-v", "error"]).args(SAFE_INPUT);
     command.arg("-i").arg(file_url(path)).args(["-vn", "-af"]);
     command.arg(format!("{SILENCE},ametadata=print:file=-")).args(["-f", "null", "-"]);
     let mut borders = Vec::new();
@@ -60,6 +58,8 @@ fn spans(borders: &[Border], duration_ms: u64) -> Vec<(u64, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::process::Command;
+
     use super::*;
 
     #[track_caller]

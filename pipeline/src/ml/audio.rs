@@ -3,10 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::process::Command;
-
 use super::MlError;
-use crate::media::{SAFE_INPUT, file_url};
+use crate::media::{SAFE_INPUT, ffmpeg, file_url};
 use crate::process;
 
 /// Samples a second that Whisper was trained with.
@@ -35,8 +33,8 @@ const LIMIT: Duration = Duration::from_secs(120);
 ///
 /// [`MlError::Audio`]: ffmpeg is not there, or finds no sound in the file.
 pub(super) async fn samples(path: &Path) -> Result<Vec<f32>, MlError> {
-    let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-v", "error", "-nostdin"]).args(SAFE_INPUT).arg("-i").arg(file_url(path));
+    let mut ffmpeg = ffmpeg();
+    ffmpeg.args(["-v", "error"]).args(SAFE_INPUT).arg("-i").arg(file_url(path));
     ffmpeg.args(["-map", "0:a:0", "-ac", "1", "-ar", &SAMPLE_RATE.to_string()]);
     ffmpeg.args(["-f", "s16le", "-"]);
     let bytes = process::output(ffmpeg, &[], LIMIT)
@@ -48,6 +46,8 @@ pub(super) async fn samples(path: &Path) -> Result<Vec<f32>, MlError> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::process::Command;
+
     use super::*;
 
     #[tokio::test]

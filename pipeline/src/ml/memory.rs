@@ -48,6 +48,13 @@ impl Memory {
         }
     }
 
+    /// Every model is to go when it has answered what waits.
+    pub(super) fn clear(&self) {
+        for model in self.lock().drain(..) {
+            (model.unload)();
+        }
+    }
+
     /// The model is not loaded any more.
     pub(super) fn left(&self, name: &str) {
         self.lock().retain(|model| model.name != name);

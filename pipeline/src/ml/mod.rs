@@ -35,6 +35,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use protocol::{ModelUse, Weights};
+use serde::Deserialize;
 
 pub use cache::CacheSettings;
 pub use compare::Comparison;
@@ -73,6 +74,8 @@ pub struct ModelSettings {
     pub dir: PathBuf,
     /// Load before the first request, so that none of them waits for it.
     pub preload: bool,
+    /// What waits for what.
+    pub order: StartOrder,
     /// Keep a model after its answer. False: it is loaded for each request, as the measured
     /// programs do in a process for each task.
     pub keep_loaded: bool,
@@ -85,6 +88,17 @@ pub struct ModelSettings {
     pub batching: Batching,
     /// Where vectors are kept. None: each is computed anew.
     pub cache: Option<CacheSettings>,
+}
+
+/// What waits for what when a service starts (claim 000-3.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StartOrder {
+    /// The card is tried, then each model is loaded, then everything else.
+    Serial,
+    /// Nothing waits for what it does not need.
+    #[default]
+    Parallel,
 }
 
 /// How sentences are put through a model.
@@ -118,32 +132,39 @@ struct Slot<M: Model> {
 }
 
 impl Models {
-    /// Starts a thread for each model that is there, after it is known where they compute.
+    /// Starts a thread for each model that is there. They load beside one another, and look for a card
+    /// when they need it, or one after the other, as it is set.
     ///
     /// # Errors
     ///
     /// [`MlError`]: a model is there and not whole, or the system gives no thread. That a model is
     /// absent is no error.
-    pub fn start(settings: &ModelSettings) -> Result<Self, MlError> {
+    pub async fn start(settings: &ModelSettings) -> Result<Self, MlError> {
         let batching = settings.batching;
-        compute();
+        if settings.order == StartOrder::Serial {
+            compute();
+        }
         let memory = Arc::new(Memory::new(settings.max_resident_bytes));
         let sentences = Gathering { batch: batching.batch, wait: batching.wait };
+        let minilm = Slot::start(settings, &memory, MINILM, sentences, move |dir| {
+            MiniLm::load(dir, batching)
+        });
+        let minilm = minilm.await?;
+        let whisper = Slot::start(settings, &memory, WHISPER, Gathering::AT_ONCE, move |dir| {
+            Whisper::load(dir, batching.threads)
+        });
+        let whisper = whisper.await?;
+        let clip = if settings.pictures {
+            let load = move |dir: &ModelDir| Clip::load(dir, batching);
+            Slot::start(settings, &memory, CLIP, Gathering::AT_ONCE, load).await?
+        } else {
+            let path = settings.dir.join(CLIP);
+            Slot { owner: Err(MlError::Absent { name: CLIP.to_owned(), path }), dir: None }
+        };
         Ok(Self {
-            minilm: Slot::start(settings, &memory, MINILM, sentences, move |dir| {
-                MiniLm::load(dir, batching)
-            })?,
-            whisper: Slot::start(settings, &memory, WHISPER, Gathering::AT_ONCE, move |dir| {
-                Whisper::load(dir, batching.threads)
-            })?,
-            clip: if settings.pictures {
-                Slot::start(settings, &memory, CLIP, Gathering::AT_ONCE, move |dir| {
-                    Clip::load(dir, batching)
-                })?
-            } else {
-                let path = settings.dir.join(CLIP);
-                Slot { owner: Err(MlError::Absent { name: CLIP.to_owned(), path }), dir: None }
-            },
+            minilm,
+            whisper,
+            clip,
             memory,
             cache: settings.cache.clone().map(|settings| Arc::new(Cache::open(settings))),
             n_encoded: AtomicU64::new(0),
@@ -178,6 +199,14 @@ impl Models {
         self.memory.resident()
     }
 
+    /// Lets every model go that is loaded, when it has answered what waits, and gives their names. They are
+    /// loaded again when they are asked.
+    pub fn unload(&self) -> Vec<String> {
+        let loaded = self.memory.resident();
+        self.memory.clear();
+        loaded.into_iter().map(|(name, _)| name).collect()
+    }
+
     /// The words that are heard in a sound file, with their times. `language` is a tag such as
     /// `vi` or `vi-VN`; one that Whisper does not know is left to its ear. Dropping the future
     /// stops the work.
@@ -208,7 +237,14 @@ impl Models {
     /// Whether no request would wait for a model that is being preloaded, or has to fail because
     /// its model could not be.
     pub fn ready(&self) -> bool {
-        self.minilm.is_ready() && self.whisper.is_ready() && self.clip.is_ready()
+        self.not_ready().is_none()
+    }
+
+    /// Why a request would wait, or have to fail.
+    pub fn not_ready(&self) -> Option<String> {
+        let [minilm, whisper, clip] =
+            [self.minilm.not_ready(), self.whisper.not_ready(), self.clip.not_ready()];
+        minilm.or(whisper).or(clip)
     }
 
     /// Waits until [`Models::ready`].
@@ -239,7 +275,7 @@ impl Models {
 }
 
 impl<M: Model> Slot<M> {
-    fn start(
+    async fn start(
         settings: &ModelSettings,
         memory: &Arc<Memory>,
         name: &str,
@@ -264,6 +300,10 @@ impl<M: Model> Slot<M> {
         let described = dir.clone();
         let verified = move || described.verify().and_then(|()| load(&described));
         let owner = Owner::start(name, residence, gathering, verified)?;
+        if settings.order == StartOrder::Serial {
+            // One that cannot be loaded says so when it is asked, as in the other order.
+            let _ = owner.wait_ready().await;
+        }
         Ok(Self { owner: Ok(owner), dir: Some(dir) })
     }
 
@@ -271,8 +311,8 @@ impl<M: Model> Slot<M> {
         self.owner.as_ref().map_err(MlError::clone)
     }
 
-    fn is_ready(&self) -> bool {
-        self.owner.as_ref().map_or(true, Owner::is_ready)
+    fn not_ready(&self) -> Option<String> {
+        self.owner.as_ref().ok().and_then(Owner::not_ready)
     }
 
     async fn wait_ready(&self) -> Result<(), MlError> {
@@ -292,6 +332,7 @@ mod tests {
         let settings = ModelSettings {
             dir: "no/such/folder".into(),
             preload: true,
+            order: StartOrder::Parallel,
             keep_loaded: true,
             max_resident_bytes: None,
             pictures: true,
@@ -303,7 +344,7 @@ mod tests {
             },
             cache: None,
         };
-        let models = Models::start(&settings).expect("nothing to start");
+        let models = Models::start(&settings).await.expect("nothing to start");
         assert_eq!(models.wait_ready().await, Ok(()));
         assert!(models.ready() && !models.has_minilm() && !models.has_whisper());
         assert_eq!(models.uses(), []);

@@ -133,12 +133,16 @@ impl<M: Model> Owner<M> {
         answer.await.map_err(|_| panicked())?
     }
 
-    /// Whether the model is loaded, if it is to be loaded before the first request.
-    pub(super) fn is_ready(&self) -> bool {
-        *self.readiness.borrow() == Readiness::Ready
+    /// Why a request would wait, or have to fail, if the model is to be loaded before the first one.
+    pub(super) fn not_ready(&self) -> Option<String> {
+        match &*self.readiness.borrow() {
+            Readiness::Ready => None,
+            Readiness::Loading => Some(format!("the model {} is being loaded", self.name)),
+            Readiness::Failed(error) => Some(error.to_string()),
+        }
     }
 
-    /// Waits until [`Self::is_ready`].
+    /// Waits until it is loaded.
     ///
     /// # Errors
     ///

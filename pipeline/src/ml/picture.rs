@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::process::Command;
-
 use super::MlError;
-use crate::media::{SAFE_INPUT, file_url};
+use crate::media::{SAFE_INPUT, SAFE_STILL, ffmpeg, file_url};
 use crate::process;
 
 /// Pixels across, and down, that CLIP sees.
@@ -44,8 +42,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// [`MlError::Picture`]: ffmpeg is not there, or finds no picture in the file.
 pub(super) async fn picture(footage: &Footage) -> Result<Vec<u8>, MlError> {
     let failed = |reason| MlError::Picture { path: footage.path.clone(), reason };
-    let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-v", "error", "-nostdin", "-threads", "1"]).args(source(footage));
+    let mut ffmpeg = ffmpeg();
+    ffmpeg.args(["-v", "error", "-threads", "1"]).args(source(footage));
     ffmpeg.arg("-i").arg(file_url(&footage.path));
     let filter = format!(
         "scale={SIDE}:{SIDE}:force_original_aspect_ratio=increase:flags=bicubic,crop={SIDE}:{SIDE}"
@@ -70,15 +68,7 @@ fn source(footage: &Footage) -> Vec<String> {
     let middle = footage.duration_ms / 2;
     let middle = format!("{}.{:03}", middle / 1_000, middle % 1_000);
     if footage.is_still {
-        // The name of a picture is no pattern of names.
-        args.extend([
-            "-protocol_whitelist",
-            SAFE_INPUT[1],
-            "-f",
-            "image2",
-            "-pattern_type",
-            "none",
-        ]);
+        args.extend(SAFE_STILL);
     } else {
         args.extend(SAFE_INPUT);
         args.extend(["-noaccurate_seek", "-ss", &middle]);
@@ -89,6 +79,8 @@ fn source(footage: &Footage) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use tokio::process::Command;
 
     use super::*;
 

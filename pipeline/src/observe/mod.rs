@@ -32,20 +32,49 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Records everything from now on, in this process.
+    /// Records everything from now on, in this process, or nothing (claim 003-11).
     ///
     /// # Errors
     ///
     /// Somebody records already.
-    pub fn install() -> anyhow::Result<Self> {
+    pub fn install(records: bool) -> anyhow::Result<Self> {
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)?
             .set_buckets_for_metric(Matcher::Full(CACHE_SECONDS.to_owned()), &CACHE_BUCKETS)?
             .build_recorder();
         let (prometheus, figures) = (recorder.handle(), Figures::default());
+        if !records {
+            return Ok(Self { prometheus, figures });
+        }
         let both =
             FanoutBuilder::default().add_recorder(recorder).add_recorder(figures.clone()).build();
         metrics::set_global_recorder(both).ok().context("cannot start the metrics")?;
         Ok(Self { prometheus, figures })
+    }
+}
+
+/// What `record` records, and nothing else, as Prometheus text.
+pub fn text_of(record: impl FnOnce()) -> String {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&recorder, record);
+    recorder.handle().render()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_recorded_costs_and_tells_nothing() {
+        let observer = Observer::install(false).expect("nobody is asked");
+        metrics::counter!("reelbench_job_retries_total").increment(1);
+        assert_eq!(observer.prometheus.render(), "");
+        assert_eq!(observer.figures.counters("reelbench_job_retries_total"), []);
+    }
+
+    #[test]
+    fn text_is_of_what_it_is_made_of() {
+        let text = text_of(|| metrics::gauge!("a", "b" => "c").set(1.5));
+        assert_eq!(text, "# TYPE a gauge\na{b=\"c\"} 1.5\n\n");
     }
 }

@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use fetch::AskError;
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
@@ -172,7 +173,7 @@ impl Call<'_> {
     /// [`Failure`].
     pub(crate) async fn attempt(&self, attempts: usize) -> Result<Answer, Failure> {
         let mut response =
-            self.client.execute(self.request()?).await.map_err(|e| self.unsent(attempts, e))?;
+            self.client.execute(self.request()?).await.map_err(|e| self.unasked(attempts, e))?;
         let status = response.status();
         if !status.is_success() {
             let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
@@ -205,6 +206,14 @@ impl Call<'_> {
 
     fn unsendable(&self, reason: &str) -> ProviderError {
         ProviderError::Unsendable { url: self.url.to_owned(), reason: shown(reason, self.key) }
+    }
+
+    /// No answer began.
+    fn unasked(&self, attempts: usize, error: AskError) -> Failure {
+        match error {
+            AskError::Refused(refusal) => self.unsendable(&refusal.to_string()).into(),
+            AskError::Http(error) => self.unsent(attempts, error),
+        }
     }
 
     /// No answer, or half of one. reqwest finds only here that it does not speak an address's scheme.

@@ -111,7 +111,7 @@ impl Llm {
     ) -> Result<Self, SetupError> {
         let timeout = settings::seconds(settings.timeout_s);
         Ok(Self {
-            client: Client::new(common.http, Some(timeout))?,
+            client: Client::new(common, &settings.base_url, Some(timeout))?,
             url: format!("{}/chat/completions", settings.base_url.trim_end_matches('/')),
             model: settings.model.clone(),
             key: Key::from_env(&settings.api_key_env)?,

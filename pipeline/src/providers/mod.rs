@@ -5,6 +5,7 @@
 //! and sends half an answer every day. What stays wrong becomes a [`ProviderError`], without any key.
 
 mod client;
+mod downloads;
 pub mod generated;
 pub(crate) mod http;
 mod kept;
@@ -17,6 +18,7 @@ pub mod stock;
 mod test_server;
 
 pub use client::{Client, Common};
+pub use downloads::Downloads;
 pub use kept::{Keeping, WarmUpError, export};
 pub use key::{Key, KeyError};
 use tracing::Instrument;

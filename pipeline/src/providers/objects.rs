@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use object_store::ObjectStore;
 use object_store::aws::{AmazonS3Builder, Checksum};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
+use object_store::{GetOptions, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt as _};
 use url::Url;
 
 use self::upload::Upload;
-pub use self::upload::UploadError;
+pub use self::upload::{Existing, UploadError};
 
 use crate::settings;
 
@@ -75,9 +75,9 @@ impl Publisher {
         }
     }
 
-    /// Brings `file` to `<prefix>/<folder>/<name>` and gives its URL. It is seen whole or not at all; a
-    /// file that is there already stays, and counts as published where it holds the same. What passes
-    /// is tried again.
+    /// Brings `file` to `<prefix>/<folder>/<name>` and gives its URL. It is seen whole or not at all; what
+    /// is there already counts as published where it holds the same, and else stays or goes as it is
+    /// said. What passes is tried again.
     ///
     /// # Errors
     ///
@@ -87,10 +87,11 @@ impl Publisher {
         file: &Path,
         folder: &str,
         name: &str,
+        existing: Existing,
     ) -> Result<String, PublishError> {
-        let target = self.prefix.clone().join(folder).join(name);
+        let target = self.target(folder, name);
         let url = format!("{}{target}", self.root);
-        let upload = Upload { store: &*self.store, file, target: &target };
+        let upload = Upload { store: &*self.store, file, target: &target, existing };
         let patience = ExponentialBuilder::new().with_min_delay(PAUSE).with_jitter();
         let uploaded = (|| upload.run())
             .retry(patience.with_max_times(ATTEMPTS - 1))
@@ -98,6 +99,33 @@ impl Publisher {
             .notify(|error, pause| tracing::warn!(url, %error, ?pause, "publishing again"));
         uploaded.await.map_err(|reason| PublishError { url: url.clone(), reason })?;
         Ok(url)
+    }
+
+    /// What the store knows of `<prefix>/<folder>/<name>`.
+    ///
+    /// # Errors
+    ///
+    /// It is not there, or the store does not answer.
+    pub async fn look(&self, folder: &str, name: &str) -> object_store::Result<ObjectMeta> {
+        self.store.head(&self.target(folder, name)).await
+    }
+
+    /// Reads `<prefix>/<folder>/<name>`, or the part of it that `options` name.
+    ///
+    /// # Errors
+    ///
+    /// It is not there, is not as `options` ask, or the store does not answer.
+    pub async fn read(
+        &self,
+        folder: &str,
+        name: &str,
+        options: GetOptions,
+    ) -> object_store::Result<GetResult> {
+        self.store.get_opts(&self.target(folder, name), options).await
+    }
+
+    fn target(&self, folder: &str, name: &str) -> ObjectPath {
+        self.prefix.clone().join(folder).join(name)
     }
 }
 

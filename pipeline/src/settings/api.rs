@@ -17,6 +17,32 @@ pub struct Api {
     /// Largest body of a request, in bytes. The longest script in four-byte characters, escaped, fits
     /// into the default.
     pub max_body_bytes: usize,
+    /// How sounds are sent (claim 002-9: whole before, streamed after).
+    pub bodies: Bodies,
+    /// When a job's fields are checked (claim 000-4.1: after its pictures before, first after).
+    pub validate: Validate,
+}
+
+/// How an answer is sent that is made while it is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bodies {
+    /// When all of it is in memory: how it was measured.
+    Whole,
+    /// A chunk at a time.
+    #[default]
+    Streamed,
+}
+
+/// When the fields of a job are checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Validate {
+    /// Before anything is done for it.
+    #[default]
+    First,
+    /// When the pictures that it names were read: how it was measured.
+    AfterImages,
 }
 
 impl Default for Api {
@@ -26,6 +52,8 @@ impl Default for Api {
             requests_per_s: NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN),
             burst: NonZeroU32::new(200).unwrap_or(NonZeroU32::MIN),
             max_body_bytes: 1 << 20,
+            bodies: Bodies::default(),
+            validate: Validate::default(),
         }
     }
 }

@@ -7,6 +7,8 @@ use toml::{Table, Value};
 /// Claim, setting, before, after.
 const CLAIMS: &[(&str, &str, &str, &str)] = &[
     ("000-1.1", "comfyui.parse_once", "false", "true"),
+    ("000-3.2", "models.start", "'serial'", "'parallel'"),
+    ("000-4.1", "api.validate", "'after-images'", "'first'"),
     ("001-0", "jobs.overlap", "false", "true"),
     ("001-1", "downloads.concurrency", "1", "5"),
     ("001-1", "downloads.early_stop", "false", "true"),
@@ -27,8 +29,10 @@ const CLAIMS: &[(&str, &str, &str, &str)] = &[
     ("002-3", "limits.visual", "1024", "4"),
     ("002-4", "limits.cpu_percent", "100", "100"),
     ("002-5", "limits.memory_percent", "100", "85"),
+    ("002-6", "limits.cleanup_percent", "100", "70"),
     ("002-7", "limits.sample_s", "30", "1"),
     ("002-8", "http.client", "'per-request'", "'shared'"),
+    ("002-9", "api.bodies", "'whole'", "'streamed'"),
     ("003-1", "limits.light", "2", "8"),
     ("003-1", "limits.shared", "2", "0"),
     ("003-2", "limits.heavy", "2", "4"),
@@ -49,6 +53,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("002-4", "limits.cpu_percent", &["80", "100"]),
     ("002-5", "limits.memory_percent", &["70", "85"]),
     ("003-7", "pictures.prescale", &["megapixels", "none"]),
+    ("003-11", "metrics.record", &["false", "true"]),
     ("003-9", "llm.cache_ttl_s", &["300"]),
     ("003-9", "cache.memory_entries", &["100"]),
     ("003-9", "cache.eviction", &["lru", "tiny-lfu"]),

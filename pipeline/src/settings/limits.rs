@@ -20,6 +20,10 @@ pub struct Limits {
     pub comic: usize,
     /// One limit for the three classes together, in place of theirs: 2 before. 0: each has its own.
     pub shared: usize,
+    /// Environment variable that holds the address of a Redis, `redis://:password@host:6379/0`: the
+    /// places of the classes are those of all services together that share it. None, or one that is
+    /// gone: each service has its own.
+    pub redis_url_env: Option<String>,
     /// Clips and pictures that are looked at and made smaller at once, over all jobs (claim 002-3:
     /// unlimited before, 4 after).
     pub visual: usize,
@@ -29,6 +33,9 @@ pub struct Limits {
     /// Percent of the memory, of the machine or of our control group, at which no further job starts
     /// (claim 002-5: none before, 85 after). 100: no limit.
     pub memory_percent: f64,
+    /// Percent of the memory at which what is not needed now is given back, once each time: models, and
+    /// answers in memory (claim 002-6: none before, 70 after). 100: never.
+    pub cleanup_percent: f64,
     /// Percent of a card's memory at which no further job starts. 100: no limit.
     pub gpu_memory_percent: f64,
     /// Bytes that must be free where `data_dir` is, or no further job starts. 0: no limit.
@@ -44,10 +51,12 @@ impl Default for Limits {
             heavy: 4,
             comic: 2,
             shared: 0,
+            redis_url_env: None,
             visual: 4,
             // A machine that renders is meant to be busy.
             cpu_percent: 100.0,
             memory_percent: 85.0,
+            cleanup_percent: 70.0,
             gpu_memory_percent: 100.0,
             disk_free_bytes: 256 << 20,
             sample_s: 1.0,
@@ -72,6 +81,7 @@ pub(super) fn validate(limits: &Limits) -> Result<(), SettingsError> {
     let shares = [
         ("limits.cpu_percent", limits.cpu_percent),
         ("limits.memory_percent", limits.memory_percent),
+        ("limits.cleanup_percent", limits.cleanup_percent),
         ("limits.gpu_memory_percent", limits.gpu_memory_percent),
     ];
     for (key, value) in shares {

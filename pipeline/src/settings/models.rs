@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::ml::Comparison;
+use crate::ml::{Comparison, StartOrder};
 
 /// Sentence embeddings.
 #[derive(Clone, Debug, Deserialize)]
@@ -55,6 +55,8 @@ pub struct Models {
     pub dir: PathBuf,
     /// Threads of one inference. The default is half of the cores.
     pub threads: usize,
+    /// What waits for what at the start (claim 000-3.2: serial before, parallel after).
+    pub start: StartOrder,
     /// Load at start, before the first job asks (claim 001-5d).
     pub preload: bool,
     /// Keep a model in memory between jobs (claims 001-5a to 001-5c).
@@ -73,6 +75,7 @@ impl Default for Models {
             dir: PathBuf::from("models"),
             // ggml's threads spin while they wait: beside an encoder on every core they get in its way.
             threads: std::thread::available_parallelism().map_or(1, |n| n.get().div_ceil(2)),
+            start: StartOrder::default(),
             preload: true,
             keep_loaded: true,
             max_resident_bytes: 0,

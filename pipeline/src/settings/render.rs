@@ -2,8 +2,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::SettingsError;
-use crate::media::{Encoder, Mode};
+use super::{SettingsError, seconds};
+use crate::media::{Allowance, Encoder, Mode};
 
 /// x264's presets, the fast ones first; `placebo` is none that anybody wants.
 const PRESETS: [&str; 9] = [
@@ -34,6 +34,28 @@ pub struct Render {
     pub loudness_lufs: Option<f64>,
     /// Whether a cover image is made.
     pub cover: bool,
+    /// Time that an ffmpeg has for each second of the video, seconds.
+    pub time_factor: f64,
+    /// And so many seconds before that.
+    pub time_floor_s: f64,
+    /// Memory of its own that an ffmpeg may have, bytes. 0: no limit. There is none with a hardware
+    /// encoder: its driver maps the memory of the card.
+    pub max_memory_bytes: u64,
+    /// Largest file that an ffmpeg may write, bytes. 0: no limit.
+    pub max_file_bytes: u64,
+}
+
+impl Render {
+    /// What each ffmpeg of a render may take.
+    pub fn allowance(&self) -> Allowance {
+        let bound = |bytes: u64| (bytes > 0).then_some(bytes);
+        Allowance {
+            time_factor: self.time_factor,
+            time_floor: seconds(self.time_floor_s),
+            memory: bound(self.max_memory_bytes),
+            file: bound(self.max_file_bytes),
+        }
+    }
 }
 
 impl Default for Render {
@@ -45,6 +67,10 @@ impl Default for Render {
             crf: 21,
             loudness_lufs: None,
             cover: true,
+            time_factor: 20.0,
+            time_floor_s: 120.0,
+            max_memory_bytes: 4 << 30,
+            max_file_bytes: 16 << 30,
         }
     }
 }
@@ -58,6 +84,15 @@ pub(super) fn validate(render: &Render) -> Result<(), SettingsError> {
         ("render.crf", render.crf.to_string(), "0 to 51")
     } else if let Some(lufs) = render.loudness_lufs.filter(|lufs| !(-40.0..=-5.0).contains(lufs)) {
         ("render.loudness_lufs", lufs.to_string(), "-40 to -5")
+    } else if !(1.0..=1_000.0).contains(&render.time_factor) {
+        ("render.time_factor", render.time_factor.to_string(), "1 to 1000")
+    } else if !(1.0..=86_400.0).contains(&render.time_floor_s) {
+        ("render.time_floor_s", render.time_floor_s.to_string(), "seconds, 1 to 86400")
+    } else if (1..512 << 20).contains(&render.max_memory_bytes) {
+        let expected = "0, or 536870912 and above: a small render takes that much";
+        ("render.max_memory_bytes", render.max_memory_bytes.to_string(), expected)
+    } else if (1..1 << 20).contains(&render.max_file_bytes) {
+        ("render.max_file_bytes", render.max_file_bytes.to_string(), "0, or 1048576 and above")
     } else {
         return Ok(());
     };

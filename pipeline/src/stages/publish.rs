@@ -4,11 +4,11 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::artefacts::Published;
 use crate::error::StageError;
-use crate::job::{self, JobFolder};
+use crate::job::{self, Claim, JobFolder};
 use crate::parts::Parts;
-use crate::providers::objects::PublishError;
+use crate::providers::objects::{Existing, PublishError, Publisher};
 
-/// Runs the stage: uploads the `files` of the job `id`, `publish.concurrency` at once, or leaves them where this service
+/// Runs the stage: uploads the `files` of the job, `publish.concurrency` at once, or leaves them where this service
 /// gives them out.
 ///
 /// # Errors
@@ -16,23 +16,52 @@ use crate::providers::objects::PublishError;
 /// `publish_failed`.
 pub async fn run(
     parts: &Parts,
-    id: &str,
+    claim: &Claim,
     folder: &JobFolder,
     files: &[String],
 ) -> Result<Published, StageError> {
     let Some(publisher) = &parts.publisher else {
-        let urls = files.iter().map(|file| job::file_url(id, file)).collect();
+        let urls = files.iter().map(|file| job::file_url(&claim.id, file)).collect();
         return Ok(Published { urls });
     };
-    let upload =
-        |file: String| async move { publisher.publish(&folder.file(&file), id, &file).await };
+    let urls = upload(parts, publisher, claim, folder, files).await?;
+    Ok(Published { urls })
+}
+
+/// Brings files of a job that nobody asked to publish to where other machines find them; nowhere, where
+/// nothing is published.
+///
+/// # Errors
+///
+/// `publish_failed`.
+pub async fn share(
+    parts: &Parts,
+    claim: &Claim,
+    folder: &JobFolder,
+    files: &[String],
+) -> Result<(), StageError> {
+    let Some(publisher) = &parts.publisher else { return Ok(()) };
+    upload(parts, publisher, claim, folder, files).await.map(drop)
+}
+
+async fn upload(
+    parts: &Parts,
+    publisher: &Publisher,
+    claim: &Claim,
+    folder: &JobFolder,
+    files: &[String],
+) -> Result<Vec<String>, StageError> {
+    // The folder is the job's own: another file in it is one that a worker left which had it before.
+    let existing = if claim.epoch() > 1 { Existing::Goes } else { Existing::Stays };
+    let upload = |file: String| async move {
+        publisher.publish(&folder.file(&file), &claim.id, &file, existing).await
+    };
     let urls = some_at_once(files, parts.settings.publish.concurrency, upload).await;
-    let urls = urls.map_err(|error: PublishError| StageError {
+    urls.map_err(|error: PublishError| StageError {
         code: "publish_failed",
         message: error.to_string(),
         transient: !error.reason.is_refusal(),
-    })?;
-    Ok(Published { urls })
+    })
 }
 
 /// Does `work` for each file, `n` at once; answers in the order of the files. The first error ends all.

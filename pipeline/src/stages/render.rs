@@ -10,6 +10,7 @@ use crate::error::StageError;
 use crate::job::{self, JobFolder};
 use crate::media::{self, Encoder, Encoding, MediaError, Music, Render, RenderPlan, ShotInput};
 use crate::parts::Parts;
+use crate::process::ProcessError;
 use crate::settings::Render as Settings;
 use crate::stages::subtitles::burn_in;
 
@@ -134,6 +135,7 @@ fn as_set(render: &Settings, encoder: Encoder, spec: &JobSpec, plan: RenderPlan)
             quality: render.crf,
         },
         concurrency: concurrency(spec, cores),
+        allowance: render.allowance(),
         ..plan
     }
 }
@@ -175,13 +177,19 @@ async fn with_or_without_music(
 }
 
 fn failure(error: &MediaError) -> StageError {
-    StageError {
-        code: "render_failed",
-        message: error.to_string(),
-        // A process that was killed or a full disk may be gone at the next attempt; a plan or a
-        // clip that cannot be used stays so.
-        transient: matches!(error, MediaError::Process(_) | MediaError::Io(_)),
-    }
+    let MediaError::Process(process) = error else {
+        // A full disk may be gone at the next attempt; a plan or a clip that cannot be used stays so.
+        let (message, transient) = (error.to_string(), matches!(error, MediaError::Io(_)));
+        return StageError { code: "render_failed", message, transient };
+    };
+    // So may the load of the machine; the same video needs the same memory.
+    let (hint, transient) = match process {
+        ProcessError::Memory { .. } => (" (hint: render.max_memory_bytes)", false),
+        ProcessError::File { .. } => (" (hint: render.max_file_bytes)", false),
+        ProcessError::Timeout { .. } => (" (hint: render.time_factor)", true),
+        _ => ("", true),
+    };
+    StageError { code: "render_failed", message: format!("{error}{hint}"), transient }
 }
 
 fn shot_inputs(materials: &Materials, shots: &[Shot]) -> Vec<ShotInput> {

@@ -11,6 +11,7 @@ use protocol::{JobSpec, Platform, SocialPost, Writer};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use crate::artefacts::{Script, Social};
 use crate::job::JobFolder;
@@ -32,7 +33,7 @@ pub fn start(parts: &Arc<Parts>, spec: &JobSpec, script: &Script, folder: &JobFo
     }
     let (parts, spec) = (Arc::clone(parts), spec.clone());
     let (script, folder) = (script.clone(), folder.clone());
-    let task = tokio::spawn(async move {
+    let writing = async move {
         if let Some(known) = written(&folder, &platforms) {
             return known;
         }
@@ -43,8 +44,8 @@ pub fn start(parts: &Arc<Parts>, spec: &JobSpec, script: &Script, folder: &JobFo
             tracing::warn!(%error, "the posts are in the outcome alone");
         }
         posts
-    });
-    Writing(Some(AbortOnDropHandle::new(task)))
+    };
+    Writing(Some(AbortOnDropHandle::new(tokio::spawn(writing.in_current_span()))))
 }
 
 impl Writing {

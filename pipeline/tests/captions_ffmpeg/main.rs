@@ -1,6 +1,7 @@
 //! ffmpeg and libass read what `captions` writes, and draw it where and as it was asked for.
 
 mod drawn;
+mod fuzz;
 mod looks;
 mod read;
 

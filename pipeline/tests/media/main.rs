@@ -3,6 +3,7 @@
 mod effects;
 mod failure;
 mod fit;
+mod hostile;
 mod modes;
 mod picture;
 mod sound;

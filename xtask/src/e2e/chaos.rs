@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::{World, short};
-use crate::services::Server;
+use crate::services::{Server, TOKENS};
 
 /// 5 % of the requests get 429, 5 % 5xx, 2 % are reset, 1 % stall.
 const FAULTS: &str = "
@@ -148,7 +148,7 @@ fn signal(server: &Server, signal: Signal) {
 }
 
 /// Submits all of them to a queue that is held, and lets it go on.
-async fn submit(world: &World, n_jobs: usize) -> Vec<Accepted> {
+pub(super) async fn submit(world: &World, n_jobs: usize) -> Vec<Accepted> {
     steer(world, "hold").await;
     let mut jobs = Vec::with_capacity(n_jobs);
     for n in 0..n_jobs {
@@ -162,7 +162,8 @@ async fn submit(world: &World, n_jobs: usize) -> Vec<Accepted> {
 
 async fn steer(world: &World, how: &str) {
     let url = world.base.join(&format!("api/v1/queue/{how}")).expect("a path");
-    let answer = reqwest::Client::new().post(url).send().await.expect("an answer");
+    let answer =
+        reqwest::Client::new().post(url).bearer_auth(TOKENS[0].1).send().await.expect("an answer");
     let queue: protocol::QueueStatus = answer.json().await.expect("the queue");
     assert_eq!(queue.held, how == "hold");
 }
@@ -178,14 +179,14 @@ async fn settle(world: &World, jobs: &[Accepted], patience: Duration) {
     }
 }
 
-async fn all_ended(world: &World, jobs: &[Accepted]) -> bool {
+pub(super) async fn all_ended(world: &World, jobs: &[Accepted]) -> bool {
     let counts = world.client.job_counts().await.expect("counts");
     let ended = counts.iter().filter(|(state, _)| state != "queued" && state != "running");
     ended.map(|(_, n)| *n).sum::<u64>() == jobs.len() as u64
 }
 
 /// Every job has ended exactly once, and everything adds up.
-async fn reconcile(world: &World, jobs: &[Accepted], n_kills: usize, took: Duration) {
+pub(super) async fn reconcile(world: &World, jobs: &[Accepted], n_kills: usize, took: Duration) {
     let mut states: BTreeMap<&str, u64> = BTreeMap::new();
     let mut n_attempts = 0;
     let mut adds_up = 0;

@@ -59,3 +59,17 @@ async fn e2e_pictures_have_the_places_of_their_class() {
     let light = most_predictions("light").await;
     assert!((2..=6).contains(&light), "{light} at once, of 6 places");
 }
+
+/// Claim 002-6: memory is scarce from the start, and a job goes well all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn e2e_what_is_not_needed_is_given_back_when_memory_is_scarce() {
+    let world = World::start("", &["limits.cleanup_percent=0.5", "limits.sample_s=0.2"]).await;
+    let status = world.run(short(&json!({}))).await;
+    assert_eq!(status.state, JobState::Succeeded, "{:?}: {}", status.error, world.log());
+    let metrics = world.base.join("/metrics").expect("a path");
+    let metrics = reqwest::get(metrics).await.expect("an answer").text().await.expect("metrics");
+    let once = "reelbench_memory_cleanups_total 1\n";
+    assert!(metrics.contains(once), "once, as it stays scarce: {metrics}");
+    assert!(world.log().contains("memory is scarce"), "{}", world.log());
+    world.stop().await;
+}

@@ -6,7 +6,9 @@
 mod api;
 mod bodies;
 mod chaos;
+mod cluster;
 mod command;
+mod dashboard;
 mod endurance;
 mod events;
 mod faults;
@@ -14,10 +16,12 @@ mod image;
 mod likeness;
 mod limits;
 mod load;
+mod log;
 mod materials;
 mod mpt;
 mod music;
 mod publish;
+mod resources;
 mod restart;
 mod reuse;
 mod runpod;
@@ -41,6 +45,10 @@ use crate::targets::NativeClient;
 
 /// Longer than any job here takes on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(240);
+
+/// One white point (RFC 2083).
+const WHITE_PNG: &[u8] = b"\x89PNG\x0d\x0a\x1a\x0a\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU\
+    \x00\x00\x00\x0aIDATx\x9cc\xf8\x0f\x00\x01\x01\x01\x00\xb18\xf6\x14\x00\x00\x00\x00IEND\xaeB`\x82";
 
 /// What a server of the fixtures was asked.
 #[derive(serde::Deserialize)]
@@ -124,6 +132,21 @@ impl World {
     async fn worker(&self, name: &str) -> (Server, Url) {
         let worker = Worker { folder: self.folder.path(), name };
         worker.start(&self.paths, &self.providers, &self.set, self.database.as_deref()).await
+    }
+
+    /// What a pipeline on the same folder says that does not start with these settings.
+    async fn refusal(&self) -> String {
+        let args = PipelineArgs {
+            profile: "optimized",
+            set: &self.set,
+            data_dir: &self.data_dir(),
+            providers: &self.providers,
+            database: None,
+        };
+        let log = self.folder.path().join("refused.log");
+        let pipeline = Pipeline::new(self.paths.binary("debug", "pipeline"));
+        let refused = pipeline.serve(&self.paths, &args, &log).await;
+        format!("{:#}", refused.expect_err("it does not start"))
     }
 
     async fn submit(&self, job: Value) -> Accepted {

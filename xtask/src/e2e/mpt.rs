@@ -6,7 +6,7 @@ use protocol::Stage;
 use reqwest::Response;
 use serde_json::{Value, json};
 
-use super::{PATIENCE, World, runs, short};
+use super::{PATIENCE, WHITE_PNG, World, runs, short};
 use crate::targets::NativeClient;
 
 async fn send(world: &World, method: &str, path: &str, body: Option<&Value>) -> Response {
@@ -173,6 +173,8 @@ async fn e2e_music_and_materials_are_uploaded_looked_into_and_listed() {
         ("video_materials", "a b.MOV", sound.as_slice(), 200),
         ("video_materials", "a.exe", sound.as_slice(), 400),
         ("video_materials", "a.mp4", b"no video", 400),
+        ("video_materials", "white.PNG", WHITE_PNG, 200),
+        ("video_materials", "torn.jpg", b"no picture", 400),
         ("musics", "a.mp3", b"", 400),
         ("musics", "a.mp3", &[0; (30 << 20) + 1], 400),
         ("musics", "..", sound.as_slice(), 400),
@@ -182,8 +184,14 @@ async fn e2e_music_and_materials_are_uploaded_looked_into_and_listed() {
     }
     let names = |folder: &std::path::Path| -> Vec<String> {
         let entries = fs_err::read_dir(folder).expect("a folder").flatten();
-        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
     };
-    assert_eq!((names(&music), names(&local)), (vec![name], vec!["a b.MOV".to_owned()]));
+    assert_eq!(
+        (names(&music), names(&local)),
+        (vec![name], vec!["a b.MOV".to_owned(), "white.PNG".to_owned()])
+    );
     world.stop().await;
 }

@@ -84,3 +84,49 @@ async fn e2e_a_pipeline_ends_with_the_program_that_started_it() {
     assert!(status.success(), "{status}: {}", world.log());
     world.stop().await;
 }
+
+/// A service that is started again and again says why: what killed the one before left no word, but its
+/// job is known; and what could not start said it itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn e2e_a_start_knows_how_the_one_before_ended() {
+    let mut world = World::start("", &[]).await;
+    let start = async |world: &World| {
+        let url = world.base.join("metrics.json").expect("a path");
+        let metrics: Value =
+            reqwest::get(url).await.expect("an answer").json().await.expect("metrics");
+        metrics["start"].clone()
+    };
+    assert_eq!(start(&world).await["before"], Value::Null);
+    let job = world.submit(long()).await;
+    world.seen(&job, |status| runs(status, Stage::Render)).await;
+    world.pipeline.kill().await;
+    world.restart().await;
+    let before = start(&world).await["before"].clone();
+    assert_eq!(before["starts"], 1, "{before}");
+    let cause = before["cause"].as_str().expect("a cause");
+    assert!(cause.contains("without a word") && cause.contains(&job.id), "{cause}");
+    assert!(world.log().contains("did not end in order"), "{}", world.log());
+
+    // It cannot start, and ends by itself.
+    world.pipeline.kill().await;
+    world.set.push("jobs.postgres_env='NO_SUCH_DATABASE'".to_owned());
+    assert!(world.refusal().await.contains("NO_SUCH_DATABASE"));
+    world.set.pop();
+    world.restart().await;
+    let started = start(&world).await;
+    let before = &started["before"];
+    assert_eq!(before["starts"], 3, "{before}");
+    assert!(before["cause"].as_str().expect("a cause").contains("NO_SUCH_DATABASE"), "{before}");
+    let ready = async {
+        while start(&world).await["ready_s"].is_null() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        start(&world).await
+    };
+    let ready = tokio::time::timeout(super::PATIENCE, ready).await.expect("it is ready");
+    for phase in ["database", "card", "fonts", "encoder", "models"] {
+        assert!(ready["phases_s"][phase].as_f64() > Some(0.0), "{phase}: {ready}");
+    }
+    assert!(ready["ready_s"].as_f64() >= ready["phases_s"]["encoder"].as_f64(), "{ready}");
+    world.stop().await;
+}

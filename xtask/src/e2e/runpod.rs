@@ -93,7 +93,8 @@ async fn e2e_a_job_of_runpods_goes_from_the_queue_to_its_output() {
     .await;
     assert_eq!((status, &synced["status"]), (200, &json!("COMPLETED")), "{synced}");
     let (_, health) = ask(&world, "GET", "/v2/x/health", None).await;
-    let expected = json!({"completed": 2, "failed": 0, "inProgress": 0, "inQueue": 0});
+    let expected =
+        json!({"completed": 2, "failed": 0, "inProgress": 0, "inQueue": 0, "retried": 0});
     assert_eq!(health["jobs"], expected);
     // Refused once, so sent again ten seconds later.
     let begun = Instant::now();

@@ -3,7 +3,7 @@
 use protocol::{ConcatMode, JobState, JobStatus, Stage, TimingSource, Weights};
 use serde_json::{Value, json};
 
-use super::{World, short};
+use super::{WHITE_PNG, World, short};
 
 async fn run(behaviour: &str, set: &[&str], changes: &Value) -> JobStatus {
     let set = [&["jobs.max_attempts=1"], set].concat();
@@ -91,4 +91,28 @@ async fn e2e_too_few_clips_are_filled_up_with_others() {
     });
     let outcome = run("", &[], &job).await.outcome.expect("an outcome");
     assert!(outcome.clips_available > 2, "one clip shows coffee: {}", outcome.clips_available);
+}
+
+/// Claim 000-4.1: what is wrong is the same, and was found before or after the pictures were read.
+#[tokio::test(flavor = "multi_thread")]
+async fn e2e_a_job_is_checked_before_its_pictures_are_read_or_after_as_it_is_set() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs_err::write(folder.path().join("white.png"), WHITE_PNG).expect("written");
+    let local = format!("local.dir='{}'", folder.path().display());
+    for (validate, n_read) in [("first", None), ("after-images", Some(2))] {
+        let world =
+            World::start("", &[local.as_str(), &format!("api.validate='{validate}'")]).await;
+        let materials = json!([{"url": "white.png"}, {"url": "white.png"}]);
+        let job = short(&json!({"video_materials": materials, "n_threads": "two"}));
+        let url = world.base.join("api/v1/jobs").expect("a path");
+        let answer = reqwest::Client::new().post(url).json(&job).send().await.expect("an answer");
+        assert_eq!(answer.status(), 422);
+        let metrics = world.base.join("/metrics").expect("a path");
+        let metrics = reqwest::get(metrics).await.expect("an answer").text().await.expect("text");
+        let line = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("reelbench_pictures_read_unchecked_total "));
+        assert_eq!(line.map(|n| n.parse::<u32>().expect("a number")), n_read, "{validate}");
+        world.stop().await;
+    }
 }

@@ -7,12 +7,12 @@ use reqwest::{Method, Response};
 use serde_json::json;
 
 use super::{PATIENCE, World, short};
-use crate::services::TOKENS;
+use crate::services::{PROVIDER_KEY, TOKENS};
 
-const ADMIN: &str = TOKENS[0].1;
+pub(super) const ADMIN: &str = TOKENS[0].1;
 const SUBMIT: &str = TOKENS[1].1;
-const READ: &str = TOKENS[2].1;
-const ALL: &str = "api.tokens=[{name='a', env='FIXTURE_ADMIN_TOKEN', role='admin'}, \
+pub(super) const READ: &str = TOKENS[2].1;
+pub(super) const ALL: &str = "api.tokens=[{name='a', env='FIXTURE_ADMIN_TOKEN', role='admin'}, \
                    {name='s', env='FIXTURE_SUBMIT_TOKEN', role='submit'}, \
                    {name='r', env='FIXTURE_READ_TOKEN', role='read'}]";
 
@@ -51,14 +51,29 @@ async fn e2e_a_token_may_what_its_role_says_and_is_told_to_nobody() {
     };
     check(&world, get.clone(), "/healthz", roles([200; 5])).await;
     check(&world, get.clone(), "/openapi.json", roles([200; 5])).await;
+    // The dashboard holds no data.
+    check(&world, get.clone(), "/", roles([200; 5])).await;
+    check(&world, get.clone(), "/dashboard/app.js", roles([200; 5])).await;
+    check(&world, get.clone(), "/api/v1/caller", roles([401, 401, 200, 200, 200])).await;
+    for (token, expected) in [(READ, "read"), (SUBMIT, "submit"), (ADMIN, "admin")] {
+        let answer = ask(&world, Method::GET, "/api/v1/caller", Some(token)).await;
+        let caller: serde_json::Value = answer.json().await.expect("a document");
+        assert_eq!(caller, json!({"name": &expected[..1], "role": expected}));
+    }
     check(&world, get.clone(), "/metrics", roles([401, 401, 200, 200, 200])).await;
     check(&world, get, "/api/v1/jobs/x", roles([401, 401, 404, 404, 404])).await;
     check(&world, post, "/api/v1/jobs", roles([401, 401, 403, 202, 202])).await;
     check(&world, delete, "/api/v1/jobs/x", roles([401, 401, 403, 404, 404])).await;
-    let log = world.log();
-    assert!(log.contains("not let in"), "{log}");
-    for (_, secret) in TOKENS.into_iter().chain([("", "fixture-token-of-nobody-at-all")]) {
-        assert!(!log.contains(secret), "{log}");
+    let mut told = world.log();
+    assert!(told.contains("not let in"), "{told}");
+    for path in ["/metrics", "/metrics.json", "/openapi.json", "/api/v1/jobs", "/api/v1/queue"] {
+        let answer = ask(&world, Method::GET, path, Some(ADMIN)).await;
+        assert_eq!(answer.status().as_u16(), 200, "{path}");
+        told += &answer.text().await.expect("a document");
+    }
+    let secrets = TOKENS.map(|(_, secret)| secret);
+    for secret in [&secrets[..], &["fixture-token-of-nobody-at-all", PROVIDER_KEY]].concat() {
+        assert!(!told.contains(secret), "{told}");
     }
     world.stop().await;
 }
@@ -103,17 +118,7 @@ async fn e2e_without_tokens_only_this_machine_is_served() {
     }
     world.pipeline.ends_by_sigterm(PATIENCE).await.expect("it ends");
     world.set.push("listen='0.0.0.0:0'".to_owned());
-    let started = crate::services::Pipeline::new(world.paths.binary("debug", "pipeline"));
-    let args = crate::services::PipelineArgs {
-        profile: "optimized",
-        set: &world.set,
-        data_dir: &world.data_dir(),
-        providers: &world.providers,
-        database: None,
-    };
-    let log = world.folder.path().join("refused.log");
-    let error = started.serve(&world.paths, &args, &log).await.expect_err("open to others");
-    let error = format!("{error:#}");
+    let error = world.refusal().await;
     assert!(error.contains("others can reach, and there are no tokens"), "{error}");
     world.set.push(ALL.to_owned());
     let (pipeline, mut base) = world.worker("pipeline").await;

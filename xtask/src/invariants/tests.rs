@@ -55,6 +55,7 @@ fn the_picture_covers_the_sound_and_does_not_outlast_it() {
 fn evidence(outcome: Outcome) -> Evidence {
     let status = JobStatus {
         id: "a".to_owned(),
+        subject: String::new(),
         state: JobState::Succeeded,
         priority: protocol::Priority::Normal,
         attempt: 1,

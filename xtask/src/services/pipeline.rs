@@ -70,6 +70,21 @@ impl Pipeline {
         args: &PipelineArgs<'_>,
         log: &Path,
     ) -> anyhow::Result<(Server, Url)> {
+        Self::started(self.command(paths, args), log).await
+    }
+
+    /// Starts what [`Self::command`] gave, and says where it listens.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub async fn started(command: Command, log: &Path) -> anyhow::Result<(Server, Url)> {
+        let (server, Listening { listening }) = Server::start("pipeline", command, log).await?;
+        Ok((server, listening))
+    }
+
+    /// How it is started: with the fixtures as its providers.
+    pub fn command(&self, paths: &Paths, args: &PipelineArgs<'_>) -> Command {
         let mut command = Command::new(&self.binary);
         command.args(["serve", "--exit-with-stdin", "--profile", args.profile]);
         for setting in settings(paths, args) {
@@ -95,8 +110,7 @@ impl Pipeline {
             command.env(DATABASE_ENV, address);
             command.args(["--set", &format!("jobs.postgres_env='{DATABASE_ENV}'")]);
         }
-        let (server, Listening { listening }) = Server::start("pipeline", command, log).await?;
-        Ok((server, listening))
+        command
     }
 }
 

@@ -33,6 +33,9 @@ pub fn powers() -> Powers {
 fn is_there(probe: &Probe) -> bool {
     match probe {
         Probe::Program(names) => names.iter().any(|name| which::which(name).is_ok()),
+        Probe::DebianProgram(names) => {
+            names.iter().any(|name| which::which(name).is_ok()) || !is_debian("/etc/os-release")
+        }
         Probe::Library(soname) => {
             linker_knows(soname) || library_folders().any(|folder| folder.join(soname).exists())
         }
@@ -40,6 +43,13 @@ fn is_there(probe: &Probe) -> bool {
         Probe::Font { language, files } => fontconfig_has(language)
             .unwrap_or_else(|| font_folders().any(|folder| has_file_like(&folder, files))),
     }
+}
+
+/// Whether a file in the form of os-release (<https://www.freedesktop.org/software/systemd/man/os-release.html>)
+/// names Debian itself.
+fn is_debian(os_release: &str) -> bool {
+    let text = fs_err::read_to_string(os_release).unwrap_or_default();
+    text.lines().any(|line| matches!(line, "ID=debian" | "ID=\"debian\""))
 }
 
 /// Whether the linker's cache lists `soname`. The program is not in a user's `PATH` on Debian.
@@ -113,6 +123,24 @@ mod tests {
     fn what_every_machine_has_is_found() {
         assert!(is_there(&Probe::Program(&["no-such-program", "sh"])));
         assert!(is_there(&Probe::Library("libc.so.6")));
+    }
+
+    #[test]
+    fn debian_is_told_from_what_follows_it() {
+        let folder = tempfile::tempdir().expect("a temp folder");
+        let file = folder.path().join("os-release");
+        let path = file.to_str().expect("UTF-8");
+        for (text, expected) in [
+            ("ID=debian\n", true),
+            ("ID=\"debian\"\n", true),
+            ("ID=ubuntu\nID_LIKE=debian\n", false),
+        ] {
+            fs_err::write(&file, text).expect("written");
+            assert_eq!(is_debian(path), expected, "{text}");
+        }
+        assert!(!is_debian("/no/such/file"));
+        let elsewhere = !is_debian("/etc/os-release");
+        assert_eq!(is_there(&Probe::DebianProgram(&["no-such-program"])), elsewhere);
     }
 
     #[test]

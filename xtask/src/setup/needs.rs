@@ -36,6 +36,8 @@ pub struct Need {
 pub enum Probe {
     /// One of these programs is in `PATH`.
     Program(&'static [&'static str]),
+    /// The same, of a package that Debian has and Ubuntu has not: elsewhere than on Debian nobody needs it.
+    DebianProgram(&'static [&'static str]),
     /// The dynamic linker finds this library.
     Library(&'static str),
     /// `python3` can import this module.
@@ -178,6 +180,13 @@ pub const NEEDS: &[Need] = &[
         probe: Probe::Program(&["redis-server"]),
         package: "redis-server",
         lost: "the cache that services share is not tested",
+        goals: &[Goal::Test],
+    },
+    Need {
+        name: "Chromium",
+        probe: Probe::DebianProgram(&["chromium", "chromium-browser", "google-chrome"]),
+        package: "chromium",
+        lost: "the dashboard is not tested in a browser",
         goals: &[Goal::Test],
     },
     Need {

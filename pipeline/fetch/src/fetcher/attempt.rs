@@ -19,6 +19,7 @@ use crate::progress::Progress;
 use crate::request::Request;
 use crate::stats::count;
 use crate::store::StoreError;
+use crate::ways::{AskError, Refusal, ask};
 
 /// An attempt at one file.
 pub(super) struct Attempt<'a> {
@@ -78,8 +79,9 @@ impl Attempt<'_> {
     }
 
     async fn send(&self, offset: u64) -> Result<Response, FetchError> {
-        let policy = &self.fetcher.policy;
-        let mut call = self.fetcher.client.get(self.request.url.clone());
+        let (policy, ways) = (&self.fetcher.policy, self.fetcher.ways.as_ref());
+        let client = ways.client(&self.request.url).map_err(|error| self.unasked(error))?;
+        let mut call = client.get(self.request.url.clone());
         call = call.headers(self.request.headers.clone());
         call = call.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if offset > 0 {
@@ -87,20 +89,31 @@ impl Attempt<'_> {
         }
         count(&self.fetcher.counters.requests, 1);
         let patience = policy.connect_timeout + policy.stall_timeout;
-        let answer = timeout(patience, call.send()).await;
-        let url = || self.url.to_owned();
+        let answer = match call.build() {
+            Ok(request) => timeout(patience, Box::pin(ask(ways, request))).await,
+            Err(error) => Ok(Err(error.into())),
+        };
         match answer {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) if error.is_builder() || error.is_redirect() => {
-                Err(FetchError::BadRequest { url: url(), reason: reason(&error) })
-            }
-            Ok(Err(error)) => {
-                let (attempts, reason) = (self.number, reason(&error));
-                Err(FetchError::Unreachable { url: url(), attempts, reason })
-            }
+            Ok(Err(error)) => Err(self.unasked(error)),
             Err(_) => {
-                let (attempts, actual) = (self.number, offset);
-                Err(FetchError::Stalled { url: url(), attempts, limit: patience, actual })
+                let (url, attempts, actual) = (self.url.to_owned(), self.number, offset);
+                Err(FetchError::Stalled { url, attempts, limit: patience, actual })
+            }
+        }
+    }
+
+    /// No answer began.
+    fn unasked(&self, error: AskError) -> FetchError {
+        let url = self.url.to_owned();
+        match error {
+            AskError::Refused(Refusal(reason)) => FetchError::Refused { url, reason },
+            AskError::Http(error) if error.is_builder() || error.is_redirect() => {
+                FetchError::BadRequest { url, reason: reason(&error) }
+            }
+            AskError::Http(error) => {
+                let (attempts, reason) = (self.number, reason(&error));
+                FetchError::Unreachable { url, attempts, reason }
             }
         }
     }

@@ -3,6 +3,8 @@
 
 mod job;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -21,6 +23,7 @@ pub fn begun() -> utoipa::openapi::OpenApi {
         components(schemas(protocol::Problem)),
         tags(
             (name = "jobs", description = "Videos, from the request to the file"),
+            (name = "dashboard", description = "The page at `/`, and what only it asks"),
             (name = "moneyprinterturbo", description = "MoneyPrinterTurbo's routes, with its status codes"),
             (name = "batches", description = "Many jobs at once"),
             (name = "queue", description = "For those who run the service"),
@@ -43,6 +46,7 @@ pub fn finished(mut document: utoipa::openapi::OpenApi, has_tokens: bool) -> Val
     let mut document = serde_json::to_value(document).unwrap_or_default();
     describe_problems(&mut document["paths"]);
     name_endpoints(&mut document["paths"]);
+    name_operations(&mut document["paths"]);
     job::describe(&mut document["components"]["schemas"]);
     document
 }
@@ -82,10 +86,45 @@ fn name_endpoints(paths: &mut Value) {
     }
 }
 
+/// Names of operations are unique (section 4.8.10): those that several handlers have begin with their tag.
+fn name_operations(paths: &mut Value) {
+    let mut counts = BTreeMap::new();
+    for operation in members(paths).flat_map(members) {
+        *counts.entry(operation["operationId"].clone().to_string()).or_insert(0) += 1;
+    }
+    for operation in members(paths).flat_map(members) {
+        let id = operation["operationId"].clone();
+        if counts.get(&id.to_string()).is_some_and(|&n| n > 1)
+            && let (Some(id), Some(tag)) = (id.as_str(), operation["tags"][0].as_str())
+        {
+            operation["operationId"] = format!("{tag}_{id}").into();
+        }
+    }
+}
+
 fn named(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
     value.as_object_mut().into_iter().flatten()
 }
 
 fn members(value: &mut Value) -> impl Iterator<Item = &mut Value> {
     named(value).map(|(_, member)| member)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_operations_have_one_name() {
+        let guard = crate::api::Guard::of_this_machine();
+        let mut document = finished(crate::api::routes(&guard).into_openapi(), false);
+        let mut names = BTreeSet::new();
+        for operation in members(&mut document["paths"]).flat_map(members) {
+            let name = operation["operationId"].as_str().expect("a name").to_owned();
+            assert!(names.insert(name.clone()), "two operations are called {name}");
+        }
+        assert!(names.contains("jobs_submit") && names.contains("batches_submit"), "{names:?}");
+    }
 }

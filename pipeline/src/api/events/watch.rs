@@ -123,6 +123,7 @@ mod tests {
         });
         JobStatus {
             id: "a".to_owned(),
+            subject: String::new(),
             state,
             priority: Priority::Normal,
             attempt: 1,

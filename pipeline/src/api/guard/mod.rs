@@ -44,6 +44,15 @@ pub enum GuardError {
     Token(#[from] TokenError),
 }
 
+/// Who was let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The name of the token. None: nobody needs one.
+    pub name: Option<String>,
+    /// What they may.
+    pub role: Role,
+}
+
 /// What stands before a group of routes.
 #[derive(Clone)]
 struct Gate {
@@ -139,12 +148,17 @@ impl Guard {
     }
 }
 
-async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+async fn admit(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     match gate.guard.caller(request.headers(), gate.needed) {
-        Ok(caller) => {
-            if let Some(token) = caller {
+        Ok(token) => {
+            if let Some(token) = token {
                 tracing::Span::current().record("caller", token.name());
             }
+            let caller = Caller {
+                name: token.map(|token| token.name().to_owned()),
+                role: token.map_or(Role::Admin, Token::role),
+            };
+            request.extensions_mut().insert(caller);
             next.run(request).await
         }
         Err(problem) => {

@@ -118,6 +118,11 @@ impl Token {
         &self.name
     }
 
+    /// What it may.
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
     /// Whether it may do what `needed` may.
     pub fn may(&self, needed: Role) -> bool {
         self.role >= needed

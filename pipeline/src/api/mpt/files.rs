@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::answer::{MptError, Refused};
 use crate::api::extract::Path;
 use crate::api::problem::ApiProblem;
-use crate::api::{Api, jobs};
+use crate::api::{Api, files};
 
 /// A file of a task.
 #[derive(Debug, Deserialize)]
@@ -34,6 +34,7 @@ pub struct Named {
         (status = 412, description = "It is not as it was", body = MptError),
         (status = 416, description = "There are no such bytes", body = MptError),
         (status = 500, description = "The database failed", body = MptError),
+        (status = 502, description = "The store of the files failed", body = MptError),
     )
 )]
 pub async fn stream(
@@ -44,7 +45,7 @@ pub async fn stream(
     let Path(Named { task_id, name }) = named?;
     let all = HeaderValue::from_static("bytes=0-");
     request.headers_mut().entry(header::RANGE).or_insert(all);
-    Ok(jobs::give_out(&api, &task_id, &here(&name), request).await?)
+    Ok(files::give_out(&api, &task_id, &here(&name), request).await?)
 }
 
 /// A file of a task, to be kept.
@@ -65,6 +66,7 @@ pub async fn stream(
         (status = 412, description = "It is not as it was", body = MptError),
         (status = 416, description = "There are no such bytes", body = MptError),
         (status = 500, description = "The database failed", body = MptError),
+        (status = 502, description = "The store of the files failed", body = MptError),
     )
 )]
 pub async fn download(
@@ -73,7 +75,7 @@ pub async fn download(
     request: Request,
 ) -> Result<Response, Refused> {
     let Path(Named { task_id, name }) = named?;
-    let mut response = jobs::give_out(&api, &task_id, &here(&name), request).await?;
+    let mut response = files::give_out(&api, &task_id, &here(&name), request).await?;
     // It was given out: its name is one of ours, plain letters.
     if let Ok(kept) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
         response.headers_mut().insert(header::CONTENT_DISPOSITION, kept);

@@ -12,13 +12,16 @@ use utoipa::ToSchema;
 
 use super::answer::{Answer, MptError, Refused};
 use crate::api::Api;
-use crate::media;
+use crate::media::{self, Credible};
+use crate::stages::materials;
 
 /// Sounds that can be music.
 const SOUNDS: &[&str] = &["mp3", "m4a", "aac", "wav", "flac", "ogg", "opus", "wma"];
 /// Pictures and videos that can be materials.
 const MATERIALS: &[&str] =
     &["mp4", "mov", "avi", "flv", "mkv", "webm", "jpg", "jpeg", "png", "bmp"];
+/// Those of them that are pictures.
+const PICTURES: &[&str] = &["jpg", "jpeg", "png", "bmp"];
 /// Largest file.
 pub const MAX_FILE_BYTES: usize = 30 << 20;
 
@@ -92,7 +95,8 @@ pub async fn add_music(
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<Json<Answer<Kept>>, Refused> {
     let folder = api.parts.settings.music.dir.as_deref();
-    keep(folder, "music.dir", SOUNDS, form, |extension| {
+    let believed = api.parts.settings.media.credible();
+    keep(folder, "music.dir", SOUNDS, form, believed, |extension| {
         format!("{}.{extension}", uuid::Uuid::new_v4().simple())
     })
     .await
@@ -115,7 +119,8 @@ pub async fn add_material(
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<Json<Answer<Kept>>, Refused> {
     let folder = api.parts.settings.local.dir.as_deref();
-    keep(folder, "local.dir", MATERIALS, form, |_| String::new()).await
+    let believed = api.parts.settings.media.credible();
+    keep(folder, "local.dir", MATERIALS, form, believed, |_| String::new()).await
 }
 
 /// Files of these kinds in `folder`, by name. A folder that is not there has none.
@@ -162,6 +167,7 @@ async fn keep(
     setting: &str,
     extensions: &[&str],
     form: Result<Multipart, MultipartRejection>,
+    believed: Credible,
     new_name: impl FnOnce(&str) -> String,
 ) -> Result<Json<Answer<Kept>>, Refused> {
     let mut form = form.map_err(|rejection| Refused::wrong(rejection.body_text()))?;
@@ -203,15 +209,24 @@ async fn keep(
         file.write_all(&chunk).await.map_err(disk)?;
     }
     file.flush().await.map_err(disk)?;
-    // Its name says what it is; what is in it, ffprobe does.
-    if let Err(error) = media::probe(part.path()).await {
-        tracing::info!(%error, "an upload is no media file");
-        return Err(Refused::wrong("it is no file that ffmpeg can read"));
+    if let Err(reason) = look(part.path(), &kind, believed).await {
+        tracing::info!(reason, "an upload is no media file");
+        return Err(Refused::wrong("it is no file that can be shown or heard"));
     }
     let new = new_name(&kind);
     let name = if new.is_empty() { name.to_owned() } else { new };
     part.persist(folder.join(&name)).map_err(|failed| disk(failed.error))?;
     Ok(Answer::of(Kept { file: name }))
+}
+
+/// Its name says what it is; what is in it, its head does, of pictures, and ffprobe of everything else:
+/// that opens no picture, as one may be a list of names.
+async fn look(path: &Path, kind: &str, believed: Credible) -> Result<(), String> {
+    if !PICTURES.contains(&kind) {
+        return media::probe(path).await.map(drop).map_err(|error| error.to_string());
+    }
+    let (width, height) = materials::size_of_picture(path)?;
+    believed.check_size(width, height)
 }
 
 #[cfg(test)]
@@ -228,6 +243,13 @@ mod tests {
             ("a/", None),
             (".hidden.mp4", None),
             ("a\0.mp4", None),
+            ("..\\..\\a.mp4", Some("a.mp4")),
+            ("/etc/cron.d/a.mp4", Some("a.mp4")),
+            ("..\\", None),
+            (" .. ", None),
+            ("a/\u{7f}.mp4", None),
+            ("a\r\nX: y.mp4", None),
+            ("%2e%2e%2fa.mp4", Some("%2e%2e%2fa.mp4")), // a name like another
         ] {
             assert_eq!(plain_name(sent), expected, "{sent:?}");
         }

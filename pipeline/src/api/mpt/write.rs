@@ -82,9 +82,9 @@ pub async fn scripts(
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it is read as a job")]
 pub struct TermsRequest {
-    /// What the video is about.
-    #[schema(min_length = 1, max_length = 1000, pattern = r"^[^\u0000]*$")]
-    video_subject: String,
+    /// What the video is about; it may be left out where there is a script.
+    #[schema(max_length = 1000, pattern = r"^[^\u0000]*$")]
+    video_subject: Option<String>,
     /// What is said in it; empty: it is written first.
     #[schema(max_length = 50_000, pattern = r"^[^\u0000]*$")]
     video_script: Option<String>,
@@ -128,9 +128,9 @@ pub async fn terms(
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it is read as a job")]
 pub struct SocialRequest {
-    /// What the video is about.
-    #[schema(min_length = 1, max_length = 1000, pattern = r"^[^\u0000]*$")]
-    video_subject: String,
+    /// What the video is about; it may be left out where there is a script.
+    #[schema(max_length = 1000, pattern = r"^[^\u0000]*$")]
+    video_subject: Option<String>,
     /// What is said in it; empty: it is written first.
     #[schema(max_length = 50_000, pattern = r"^[^\u0000]*$")]
     video_script: Option<String>,

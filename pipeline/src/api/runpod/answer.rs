@@ -80,6 +80,8 @@ struct JobCounts {
     in_progress: u64,
     /// Wait.
     in_queue: u64,
+    /// Were begun more than once.
+    retried: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -96,8 +98,8 @@ struct WorkerCounts {
 
 impl Health {
     /// From the jobs in each state and the places of this machine.
-    pub fn of(counts: &[(JobState, u64)], places: usize, is_ready: bool) -> Self {
-        let mut jobs = JobCounts::default();
+    pub fn of(counts: &[(JobState, u64)], retried: u64, places: usize, is_ready: bool) -> Self {
+        let mut jobs = JobCounts { retried, ..JobCounts::default() };
         for &(state, count) in counts {
             match state {
                 JobState::Queued => jobs.in_queue = count,
@@ -155,6 +157,7 @@ mod tests {
             Times { waited_us: 1_500_000, worked_us: 2_000_000, overhead_us: 4_000, lost_us: 9 };
         status_of(&JobStatus {
             id: "a".to_owned(),
+            subject: String::new(),
             state,
             priority: Priority::Normal,
             attempt: u32::from(state != JobState::Queued),
@@ -197,13 +200,13 @@ mod tests {
     fn health_counts_as_runpod_does() {
         use JobState::{Cancelled, Failed, Queued, Running, Succeeded};
         let counts = [(Queued, 7), (Running, 2), (Succeeded, 5), (Failed, 1), (Cancelled, 9)];
-        let json = serde_json::to_value(Health::of(&counts, 3, true)).expect("a document");
+        let json = serde_json::to_value(Health::of(&counts, 4, 3, true)).expect("a document");
         let expected = serde_json::json!({
-            "jobs": {"completed": 5, "failed": 1, "inProgress": 2, "inQueue": 7},
+            "jobs": {"completed": 5, "failed": 1, "inProgress": 2, "inQueue": 7, "retried": 4},
             "workers": {"idle": 1, "initializing": 0, "ready": 3, "running": 2},
         });
         assert_eq!(json, expected);
-        let loading = serde_json::to_value(Health::of(&[], 3, false)).expect("a document");
+        let loading = serde_json::to_value(Health::of(&[], 0, 3, false)).expect("a document");
         assert_eq!(loading["workers"]["initializing"], 3);
         assert_eq!(loading["workers"]["idle"], 0);
     }

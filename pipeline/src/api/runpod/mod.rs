@@ -212,8 +212,9 @@ pub async fn purge_queue(State(api): State<Api>) -> Result<Json<Purged>, Refused
 )]
 pub async fn health(State(api): State<Api>) -> Result<Json<Health>, Refused> {
     let counts = api.store.counts().await.map_err(ApiProblem::from)?;
+    let retried = api.store.retried().await.map_err(ApiProblem::from)?;
     let is_ready = api.parts.models.ready();
-    Ok(Json(Health::of(&counts, api.parts.settings.jobs.concurrency, is_ready)))
+    Ok(Json(Health::of(&counts, retried, api.parts.settings.jobs.concurrency, is_ready)))
 }
 
 async fn submit(api: &Api, JsonText(body): JsonText) -> Result<String, Refused> {

@@ -28,10 +28,16 @@ impl Shared {
                 _ = ticks.tick() => {}
                 () = self.stopped.cancelled() => return,
             }
-            match self.renew().await {
-                Ok(()) => renewed = Instant::now(),
-                Err(error) => {
+            // Who is cut off gets no answer, and no error either.
+            let patience = lease.saturating_sub(renewed.elapsed()).max(lease / 3);
+            match tokio::time::timeout(patience, self.renew()).await {
+                Ok(Ok(())) => renewed = Instant::now(),
+                Ok(Err(error)) => {
                     tracing::warn!(%error, "cannot renew the lease of running jobs");
+                    self.give_up_after(lease, renewed);
+                }
+                Err(_) => {
+                    tracing::warn!("cannot renew the lease of running jobs: no answer");
                     self.give_up_after(lease, renewed);
                 }
             }
@@ -69,7 +75,7 @@ impl Shared {
 
     /// Another worker may have our jobs by now: they are not worked on twice.
     fn give_up_after(&self, lease: Duration, renewed: Instant) {
-        if self.store.is_shared() && renewed.elapsed() > lease {
+        if self.store.is_shared() && renewed.elapsed() >= lease {
             for running in self.running().values() {
                 running.lost.cancel();
             }

@@ -18,6 +18,13 @@ use crate::job::now_us;
 const SQLITE_READERS: u32 = 2;
 /// Connections to PostgreSQL. Its own default is 100 for all machines.
 const POSTGRES_CONNECTIONS: u32 = 8;
+/// What PostgreSQL is told on each connection: a machine that is cut off in the middle of something must
+/// not keep the rows that it has locked, or the lock of those who submit, for as long as TCP believes in
+/// it, which is hours. On a Unix socket the second half is ignored.
+const POSTGRES_SESSION: &str = "
+    SET idle_in_transaction_session_timeout = '20s';
+    SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 3; SET tcp_keepalives_count = 3;
+    SET tcp_user_timeout = '20s'";
 /// Time to get a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -137,7 +144,7 @@ async fn postgres(address: &SecretString) -> Result<Database, StoreError> {
         reason: error.to_string(),
     };
     let options: AnyConnectOptions = address.expose_secret().parse().map_err(unusable)?;
-    let pool = pool(POSTGRES_CONNECTIONS, "", &options).await.map_err(unusable)?;
+    let pool = pool(POSTGRES_CONNECTIONS, POSTGRES_SESSION, &options).await.map_err(unusable)?;
     let migrated = sqlx::migrate!("migrations/postgres").run(&pool).await;
     migrated.map_err(|error| unusable(error.into()))?;
     Ok(Database {
@@ -159,12 +166,7 @@ async fn pool(
         .max_connections(connections)
         .acquire_timeout(PATIENCE)
         .after_connect(move |connection, _| {
-            Box::pin(async move {
-                if !first.is_empty() {
-                    connection.execute(AssertSqlSafe(first)).await?;
-                }
-                Ok(())
-            })
+            Box::pin(async move { connection.execute(AssertSqlSafe(first)).await.map(drop) })
         })
         .connect_with(options.clone())
         .await

@@ -7,15 +7,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
+use sqlx::postgres::PgListener;
 use tokio::sync::broadcast;
 
 use super::{Place, Store, StoreError};
 
 /// Before it is tried again to listen.
 const PAUSE: Duration = Duration::from_secs(1);
+/// After so long a silence it is asked whether the database still hears us: a network that was cut tells
+/// nobody, least of all him who only listens.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// Something that others should know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,9 +38,10 @@ pub enum Notice {
 /// The notices of other processes.
 #[derive(Debug)]
 pub struct Notices {
-    pool: PgPool,
+    address: SecretString,
     channel: String,
     listener: Option<PgListener>,
+    silence: Duration,
 }
 
 impl Store {
@@ -48,10 +52,11 @@ impl Store {
     /// [`StoreError`].
     pub async fn notices(&self, place: &Place) -> Result<Option<Notices>, StoreError> {
         let Place::Postgres(address) = place else { return Ok(None) };
-        let pool = PgPoolOptions::new().max_connections(1).connect(address.expose_secret()).await?;
-        let schema: String =
-            sqlx::query_scalar("SELECT current_schema()::text").fetch_one(&pool).await?;
-        let mut notices = Notices { pool, channel: channel(&schema), listener: None };
+        let schema: String = sqlx::query_scalar("SELECT current_schema()::text")
+            .fetch_one(&self.database.reader)
+            .await?;
+        let (address, channel) = (address.clone(), channel(&schema));
+        let mut notices = Notices { address, channel, listener: None, silence: SILENCE };
         notices.listen().await?;
         Ok(Some(notices))
     }
@@ -101,26 +106,96 @@ impl Notices {
                 }
                 continue;
             };
-            match listener.try_recv().await {
-                Ok(Some(notification)) => {
+            match tokio::time::timeout(self.silence, listener.try_recv()).await {
+                Ok(Ok(Some(notification))) => {
                     if let Ok(notice) = serde_json::from_str(notification.payload()) {
                         return notice;
                     }
                 }
                 // Cut off. What was said meanwhile is lost.
-                Ok(None) | Err(_) => self.listener = None,
+                Ok(Ok(None) | Err(_)) => self.listener = None,
+                Err(_) if is_heard(listener, self.silence).await => {}
+                Err(_) => {
+                    tracing::warn!("the database does not hear us any more: connecting again");
+                    self.listener = None;
+                }
             }
         }
     }
 
     async fn listen(&mut self) -> Result<(), sqlx::Error> {
-        let mut listener = PgListener::connect_with(&self.pool).await?;
+        // A pool of its own each time: the connection that is lost may hold its place for long.
+        let mut listener = PgListener::connect(self.address.expose_secret()).await?;
         listener.listen(&self.channel).await?;
         self.listener = Some(listener);
         Ok(())
     }
 }
 
+/// Whether the database answers on this connection.
+async fn is_heard(listener: &mut PgListener, patience: Duration) -> bool {
+    let asked = sqlx::query("SELECT 1").execute(listener);
+    matches!(tokio::time::timeout(patience, asked).await, Ok(Ok(_)))
+}
+
 fn channel(schema: &str) -> String {
     format!("reelbench_{schema}")
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::job::test_database::{LEASE, TestDatabase};
+
+    /// A wire to the server that is cut while `is_cut` says so: connections stay, and nothing arrives.
+    async fn wire(address: &SecretString, is_cut: watch::Receiver<bool>) -> SecretString {
+        let mut url: url::Url = address.expose_secret().parse().expect("an address");
+        let to = (url.host_str().expect("a host").to_owned(), url.port().expect("a port"));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        url.set_port(Some(listener.local_addr().expect("an address").port())).expect("set");
+        tokio::spawn(async move {
+            while let Ok((mut from, _)) = listener.accept().await {
+                let (to, mut is_cut) = (to.clone(), is_cut.clone());
+                tokio::spawn(async move {
+                    let mut server = TcpStream::connect(to).await.expect("the server");
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut from, &mut server) => {}
+                        () = async { drop(is_cut.wait_for(|is_cut| *is_cut).await) } => {
+                            std::future::pending::<()>().await;
+                        }
+                    }
+                });
+            }
+        });
+        SecretString::from(url.to_string())
+    }
+
+    /// Nobody says goodbye where a network is cut.
+    #[tokio::test]
+    async fn who_listens_on_a_wire_that_was_cut_hears_again() {
+        let Some(database) = TestDatabase::postgres().await else { return };
+        let store = database.open("a", LEASE).await;
+        let Place::Postgres(address) = &database.place else { panic!("it is PostgreSQL") };
+        let (cut, is_cut) = watch::channel(false);
+        let far = Place::Postgres(wire(address, is_cut).await);
+        let mut notices = store.notices(&far).await.expect("answer").expect("PostgreSQL");
+        notices.silence = Duration::from_millis(200);
+        store.tell(&Notice::Queued).await;
+        assert_eq!(notices.next().await, Notice::Queued);
+        let quiet = tokio::time::timeout(Duration::from_millis(900), notices.next()).await;
+        assert!(quiet.is_err(), "it is asked for, and heard: {quiet:?}");
+
+        cut.send_replace(true);
+        let mended = async {
+            tokio::time::sleep(Duration::from_millis(900)).await;
+            cut.send_replace(false);
+        };
+        let (heard, ()) = tokio::join!(notices.next(), mended);
+        assert_eq!(heard, Notice::Missed);
+        store.tell(&Notice::Cancel("a".to_owned())).await;
+        assert_eq!(notices.next().await, Notice::Cancel("a".to_owned()));
+    }
 }

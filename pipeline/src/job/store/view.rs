@@ -9,6 +9,9 @@ use sqlx::any::AnyRow;
 use super::claim::count;
 use super::{Store, StoreError, document};
 
+/// Of what a job is about, so much is told with its state.
+const SUBJECT_CHARS: usize = 200;
+
 /// How many jobs are in each state.
 pub type Counts = Vec<(JobState, u64)>;
 
@@ -52,6 +55,7 @@ impl Store {
             Ok(row.try_get::<i64, _>(column)?.cast_unsigned())
         };
         Ok(JobStatus {
+            subject: subject(&spec),
             state,
             priority: spec.priority,
             attempt: count(row, "attempt")?,
@@ -91,6 +95,25 @@ impl Store {
             .await?;
         counts(&rows)
     }
+
+    /// How many jobs were begun more than once.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn retried(&self) -> Result<u64, StoreError> {
+        let n: i64 = sqlx::query_scalar("SELECT count(*) FROM jobs WHERE attempt > 1")
+            .fetch_one(&self.database.reader)
+            .await?;
+        Ok(n.cast_unsigned())
+    }
+}
+
+/// What a job is about, for people.
+fn subject(spec: &JobSpec) -> String {
+    let given = [&spec.video_subject, &spec.video_script];
+    let text = given.into_iter().find(|text| !text.trim().is_empty());
+    text.map(|text| text.trim().chars().take(SUBJECT_CHARS).collect()).unwrap_or_default()
 }
 
 /// PostgreSQL has no U+0000 in its texts: asking for one is an error.
@@ -157,4 +180,22 @@ fn state(id: &str, name: &str) -> Result<JobState, StoreError> {
         column: "state",
         reason: format!("unknown state {name:?}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_about_its_subject_or_its_script() {
+        let check = |subject: &str, script: &str, expected: &str| {
+            let (video_subject, video_script) = (subject.to_owned(), script.to_owned());
+            let spec = JobSpec { video_subject, video_script, ..JobSpec::default() };
+            assert_eq!(super::subject(&spec), expected);
+        };
+        check("Biển đêm", "Sóng vỗ.", "Biển đêm");
+        check(" ", " Sóng vỗ. ", "Sóng vỗ.");
+        check("", "", "");
+        check(&"ă".repeat(300), "", &"ă".repeat(SUBJECT_CHARS));
+    }
 }

@@ -1,5 +1,6 @@
 //! When it closes, and when it opens again. Pure.
 
+use crate::machine::{Gpu, Look};
 use crate::settings;
 
 /// Percent points below its limit at which a resource opens again.
@@ -8,7 +9,7 @@ const HYSTERESIS: f64 = 10.0;
 const NO_LIMIT: f64 = 100.0;
 
 /// What was seen. None: it cannot be seen here.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Reading {
     /// Of all processors, since the reading before.
     pub(super) cpu_percent: Option<f64>,
@@ -17,6 +18,23 @@ pub(super) struct Reading {
     /// Of the fullest card.
     pub(super) gpu_memory_percent: Option<f64>,
     pub(super) disk_free_bytes: Option<u64>,
+}
+
+impl Reading {
+    /// What admission goes by of a look at the machine.
+    pub(super) fn of(look: &Look) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "a share")]
+        let full = |gpu: &Gpu| {
+            let (used, all) = (gpu.memory_used_bytes?, gpu.memory_bytes.filter(|&all| all > 0)?);
+            Some(used as f64 * 100.0 / all as f64)
+        };
+        Self {
+            cpu_percent: look.machine.map(|machine| machine.cpu_percent),
+            memory_percent: look.machine.and_then(|machine| machine.memory_percent),
+            gpu_memory_percent: look.gpus.iter().filter_map(full).reduce(f64::max),
+            disk_free_bytes: look.disk.map(|disk| disk.free_bytes),
+        }
+    }
 }
 
 /// What there is too little of.
@@ -213,6 +231,31 @@ mod tests {
             "disk: 0 MB are free, jobs start again at 1100 MB",
         ];
         assert_eq!(whys, expected);
+    }
+
+    #[test]
+    fn it_goes_by_the_look_at_the_machine() {
+        use crate::machine::{Disk, Whole};
+        let gpu = |used, all| Gpu {
+            memory_used_bytes: Some(used),
+            memory_bytes: Some(all),
+            ..Gpu::default()
+        };
+        let machine = Whole { cpu_percent: 12.5, memory_percent: Some(40.0), ..Whole::default() };
+        let look = Look {
+            machine: Some(machine),
+            disk: Some(Disk { total_bytes: 9, free_bytes: 7 }),
+            gpus: vec![gpu(1, 4), gpu(3, 4), gpu(1, 0), Gpu::default()],
+            ..Look::default()
+        };
+        let expected = Reading {
+            cpu_percent: Some(12.5),
+            memory_percent: Some(40.0),
+            gpu_memory_percent: Some(75.0),
+            disk_free_bytes: Some(7),
+        };
+        assert_eq!(Reading::of(&look), expected);
+        assert_eq!(Reading::of(&Look::default()), Reading::default());
     }
 
     proptest! {

@@ -2,22 +2,21 @@
 //! waits, and is told why; nothing is ever refused.
 //!
 //! `gate` decides, with hysteresis: a limit that opens where it closes would let jobs in and out of
-//! the same second. `probe` looks at the machine.
+//! the same second. What it decides on is the look at the machine that `/metrics` tells, too.
 
 mod gate;
-mod probe;
 
-use std::path::Path;
 use std::sync::Arc;
 
-use metrics::{gauge, histogram};
+use metrics::gauge;
+use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::gate::{Closed, Gate, Reason};
-use self::probe::Probe;
+use self::gate::{Closed, Gate, Reading, Reason};
 use super::slots::Counted;
+use crate::machine::Machine;
 use crate::settings::{self, seconds};
 
 /// Lets jobs in while the machine has room. Clones are the same door.
@@ -39,16 +38,27 @@ struct State {
 #[derive(Debug)]
 pub struct Admitted(watch::Sender<State>);
 
+/// How it stands, for those who look.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Door {
+    /// Whether another job would start now.
+    pub open: bool,
+    /// What there is too little of: `cpu`, `memory`, `gpu_memory`, `disk`.
+    pub reasons: Vec<&'static str>,
+    /// The same for people: what was found, and what is waited for.
+    pub why: Option<String>,
+    /// Jobs that were let in and have not ended.
+    pub admitted: usize,
+}
+
 impl Admission {
-    /// Looks at the machine, and at the disk that `data_dir` is on, as often as it is set, on a thread
-    /// that serves nobody. Where no limit is set it is not looked at.
-    pub fn start(settings: &settings::Limits, data_dir: &Path) -> Self {
+    /// Looks at the machine as often as it is set. Where no limit is set it is not looked at.
+    pub fn start(settings: &settings::Limits, machine: &Machine) -> Self {
         let (state, gate) = (watch::Sender::default(), Gate::new(settings));
         if !gate.has_limits() {
             return Self { state, _sampler: None };
         }
-        let probe = Probe::new(&gate, data_dir);
-        let sampler = sample(state.clone(), gate, probe, seconds(settings.sample_s));
+        let sampler = sample(state.clone(), gate, machine.clone(), seconds(settings.sample_s));
         let sampler = AbortOnDropHandle::new(tokio::spawn(sampler));
         Self { state, _sampler: Some(Arc::new(sampler)) }
     }
@@ -77,9 +87,20 @@ impl Admission {
 
     /// Why no further job starts. None: it would.
     pub fn why(&self) -> Option<String> {
+        self.door().why
+    }
+
+    /// How it stands.
+    pub fn door(&self) -> Door {
         let state = self.state.borrow();
-        let reasons: Vec<_> = state.closed.iter().map(|closed| closed.why.as_str()).collect();
-        (!state.admits()).then(|| reasons.join("; "))
+        let open = state.admits();
+        let whys: Vec<_> = state.closed.iter().map(|closed| closed.why.as_str()).collect();
+        Door {
+            open,
+            reasons: state.closed.iter().map(|closed| closed.reason.as_str()).collect(),
+            why: (!open).then(|| whys.join("; ")),
+            admitted: state.n_admitted,
+        }
     }
 }
 
@@ -99,31 +120,14 @@ impl Drop for Admitted {
 async fn sample(
     state: watch::Sender<State>,
     mut gate: Gate,
-    mut probe: Probe,
+    machine: Machine,
     interval: std::time::Duration,
 ) {
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let look = tokio::task::spawn_blocking(move || {
-            let began = std::time::Instant::now();
-            let reading = probe.read();
-            histogram!("reelbench_admission_sample_seconds").record(began.elapsed());
-            (probe, reading)
-        });
-        let reading = match look.await {
-            Ok((back, reading)) => {
-                probe = back;
-                reading
-            }
-            Err(error) => {
-                tracing::error!(%error, "the machine is not looked at any more: jobs are let in");
-                tell(&state, Vec::new());
-                return;
-            }
-        };
-        let closed = gate.look(&reading);
+        let closed = gate.look(&Reading::of(&*machine.look().await));
         for reason in gate.limited() {
             let is_closed = closed.iter().any(|closed| closed.reason == reason);
             gauge!("reelbench_admission_closed", "reason" => reason.as_str()).set(if is_closed {

@@ -90,7 +90,8 @@ async fn the_machine_is_looked_at_where_there_is_a_limit() {
         ..settings::Limits::default()
     };
     let full = settings::Limits { disk_free_bytes: u64::MAX, ..none.clone() };
-    let admission = Admission::start(&full, folder.path());
+    let machine = Machine::new(folder.path(), Duration::ZERO);
+    let admission = Admission::start(&full, &machine);
     for _ in 0..1_000 {
         if admission.why().is_some() {
             break;
@@ -100,7 +101,9 @@ async fn the_machine_is_looked_at_where_there_is_a_limit() {
     let why = admission.why().expect("no disk has so much");
     assert!(why.starts_with("disk: ") && why.contains("jobs start again at"), "{why}");
     assert!(!starts(&admission).await);
+    let Door { open, reasons, why, admitted } = admission.door();
+    assert_eq!((open, reasons, why.is_some(), admitted), (false, vec!["disk"], true, 0));
 
-    let admission = Admission::start(&none, folder.path());
+    let admission = Admission::start(&none, &machine);
     assert!(admission._sampler.is_none() && starts(&admission).await);
 }

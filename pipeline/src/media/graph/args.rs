@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::super::probe::{SAFE_INPUT, file_url};
+use super::super::tool::{BEGIN, SAFE_INPUT, SAFE_STILL, file_url};
 use super::super::{RenderPlan, ShotInput};
 
 /// Lines from which on a picture that says nothing of its colours is taken for BT.709.
@@ -27,7 +27,7 @@ impl Args {
     pub fn begin(plan: &RenderPlan) -> Self {
         let threads = plan.encoding.threads.to_string();
         let mut args = Self::default();
-        args.add(["-nostdin", "-hide_banner", "-nostats", "-loglevel", "error", "-y"]);
+        args.add(BEGIN).add(["-nostats", "-loglevel", "error", "-y"]);
         args.add(["-progress", "pipe:1", "-stats_period", "0.5"]);
         args.add(["-filter_complex_threads", &threads]);
         args
@@ -37,8 +37,7 @@ impl Args {
     /// the last frame is the clip's own and not a repeated one.
     pub fn clip(&mut self, plan: &RenderPlan, shot: &ShotInput, frames: u64, threads: &str) {
         if shot.is_still {
-            self.add(["-protocol_whitelist", SAFE_INPUT[1], "-f", "image2"]);
-            self.add(["-pattern_type", "none", "-framerate", &plan.fps.to_string()]);
+            self.add(SAFE_STILL).add(["-framerate", &plan.fps.to_string()]);
             self.input(&shot.path);
             return;
         }
@@ -130,8 +129,89 @@ pub(super) fn escape(value: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    const SPACE: [char; 4] = [' ', '\n', '\t', '\r'];
+
+    /// Names of files and folders: letters of every kind, and what means something to a filter graph.
+    pub fn name() -> impl Strategy<Value = String> {
+        let special = proptest::sample::select(
+            "\\'\"[](),;:=%$@!#&*?<>|{}~`- \t\n\r.".chars().collect::<Vec<_>>(),
+        );
+        let letter = prop_oneof![3 => special, 1 => proptest::char::any(), 1 => Just('a')];
+        let name = proptest::collection::vec(letter, 1..24).prop_map(String::from_iter);
+        name.prop_filter("a name", |name| {
+            !name.contains(['/', '\0']) && name != "." && name != ".."
+        })
+    }
+
+    /// What stands in `text` up to one of `ends`, and the rest: ffmpeg's `av_get_token`.
+    fn token<'a>(text: &'a str, ends: &[char]) -> (String, &'a str) {
+        let text = text.trim_start_matches(SPACE);
+        let (mut found, mut n_kept, mut letters) = (String::new(), 0, text.char_indices());
+        let mut is_quoted = false;
+        let rest = loop {
+            match letters.next() {
+                None => break "",
+                Some((at, letter)) if !is_quoted && ends.contains(&letter) => break &text[at..],
+                Some((_, '\'')) => {
+                    is_quoted = !is_quoted;
+                    n_kept = found.len();
+                }
+                Some((_, '\\')) if !is_quoted => {
+                    found.extend(letters.next().map(|(_, letter)| letter));
+                    n_kept = found.len();
+                }
+                Some((_, letter)) => {
+                    found.push(letter);
+                    n_kept =
+                        if is_quoted || !SPACE.contains(&letter) { found.len() } else { n_kept };
+                }
+            }
+        };
+        found.truncate(n_kept);
+        (found, rest)
+    }
+
+    /// The filters of a chain, each with its options.
+    pub fn filters(mut chain: &str) -> Vec<(String, Vec<(String, String)>)> {
+        let mut filters = Vec::new();
+        loop {
+            let (name, rest) = token(chain, &['=', ',', ';', '[']);
+            let (options, rest) = match rest.strip_prefix('=') {
+                Some(rest) => token(rest, &['[', ']', ',', ';']),
+                None => (String::new(), rest),
+            };
+            let (mut left, mut pairs) = (options.as_str(), Vec::new());
+            while !left.is_empty() {
+                let (key, value) = left.split_once('=').unwrap_or(("", left));
+                let (value, rest) = token(value, &[':']);
+                pairs.push((key.to_owned(), value));
+                left = rest.strip_prefix(':').unwrap_or(rest);
+            }
+            filters.push((name, pairs));
+            match rest.strip_prefix(',') {
+                Some(rest) => chain = rest,
+                None => {
+                    assert_eq!(rest, "", "a chain of filters and nothing else");
+                    return filters;
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_one_value_whatever_is_in_it(file in "[^\0]{1,30}", folder in name()) {
+            let chain = format!("ass=filename={}:fontsdir={},null", escape(&file), escape(&folder));
+            let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+            let options = vec![pair("filename", &file), pair("fontsdir", &folder)];
+            prop_assert_eq!(filters(&chain), [("ass".to_owned(), options), ("null".to_owned(), vec![])]);
+        }
+    }
 
     #[test]
     fn seconds_are_written_as_ffmpeg_reads_them() {

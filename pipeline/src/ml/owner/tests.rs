@@ -108,12 +108,12 @@ async fn a_model_that_cannot_be_loaded_is_tried_again_with_each_request() {
     })
     .expect("a thread");
     assert_eq!(owner.wait_ready().await, Err(failed.clone()));
-    assert!(!owner.is_ready());
+    assert!(owner.not_ready().is_some());
     assert_eq!(owner.ask(1).await, Err(failed));
     assert_eq!(owner.ask(1).await, Err(MlError::Panicked { name: "doubler".into() }));
     assert_eq!(owner.ask(1).await, Ok(2));
     assert_eq!(owner.wait_ready().await, Ok(()));
-    assert!(owner.is_ready());
+    assert_eq!(owner.not_ready(), None);
 }
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn a_model_is_loaded_once_or_for_each_request_as_it_is_set() {
     {
         let fixture = start(residence.clone(), false);
         fixture.owner.wait_ready().await.expect("nothing fails here");
-        assert!(fixture.owner.is_ready());
+        assert_eq!(fixture.owner.not_ready(), None);
         assert_eq!(fixture.loads(), before, "{residence:?}");
         for _ in 0..3 {
             assert_eq!(fixture.owner.ask(1).await, Ok(2));

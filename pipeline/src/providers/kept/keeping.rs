@@ -1,7 +1,7 @@
 //! How answers are kept, for all kinds of them: as the settings say.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fetch::Digest;
@@ -27,6 +27,25 @@ pub struct Keeping {
     max_files: usize,
     redis: Option<Redis>,
     warm_up: Arc<WarmUp>,
+    memories: Memories,
+}
+
+/// How each kind of answers forgets what is in memory.
+#[derive(Clone, Default)]
+struct Memories(Arc<Mutex<Vec<Forget>>>);
+
+type Forget = Box<dyn Fn() + Send + Sync>;
+
+impl Memories {
+    fn lock(&self) -> MutexGuard<'_, Vec<Forget>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Memories {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} memories", self.lock().len())
+    }
 }
 
 /// One kind of answers.
@@ -55,6 +74,7 @@ impl Keeping {
             max_files: settings.max_files,
             redis: redis.transpose()?,
             warm_up: Arc::new(warm_up.unwrap_or_default()),
+            memories: Memories::default(),
         })
     }
 
@@ -93,7 +113,16 @@ impl Keeping {
             .build();
         let folder = Folder::new(folder, ttl, self.max_files);
         self.warm_up.fill(shelf.name, &folder);
+        let forgotten = memory.clone();
+        self.memories.lock().push(Box::new(move || forgotten.invalidate_all()));
         Kept { shelf, memory, folder: Arc::new(folder), redis: self.redis.clone() }
+    }
+
+    /// Forgets what is in memory. The files stay.
+    pub fn forget_memory(&self) {
+        for forget in &*self.memories.lock() {
+            forget();
+        }
     }
 
     /// Every entry counts as its share of the bytes at least, so that there are never more than

@@ -5,41 +5,32 @@
 //! mark ends by itself, and only its owner takes it away
 //! (<https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/>).
 //!
-//! A Redis that is gone or slow is an answer that is not kept: it is said once, and left alone for a
-//! second after each failure, so that it costs no request its patience.
+//! A Redis that is gone or slow is an answer that is not kept.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fetch::Digest;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{RedisError, Script};
-use secrecy::ExposeSecret as _;
+use redis::Script;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::providers::{Key, SetupError};
+use crate::shared_redis::{NoAddress, SharedRedis, Use};
+
+const USE: Use = Use { name: "cache", without: "answers of other services are not known" };
 
 /// How often an answer is looked for that another service asks for.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How long it is left alone after a failure.
-const REST: Duration = Duration::from_secs(1);
 /// Takes the mark away where it is still ours.
 const RELEASE: &str =
     "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0";
 
 /// A Redis. Clones share its connection.
 #[derive(Clone)]
-pub(super) struct Redis(Arc<Inner>);
-
-struct Inner {
-    connection: ConnectionManager,
-    timeout: Duration,
+pub(super) struct Redis {
+    shared: SharedRedis,
     /// How long a question counts as being asked, and how long is waited for it.
     flight: Duration,
-    rests_until: Mutex<Option<Instant>>,
-    is_gone: AtomicBool,
 }
 
 /// What to do with a question.
@@ -72,23 +63,10 @@ impl Redis {
         timeout: Duration,
         flight: Duration,
     ) -> Result<Self, SetupError> {
-        // What the library says of an address may hold the password.
-        let wrong = || SetupError::Redis { env: address.env().to_owned() };
-        let url = address.secret().ok_or_else(wrong)?;
-        let client = redis::Client::open(url.expose_secret()).map_err(|_| wrong())?;
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(0)
-            .set_connection_timeout(Some(timeout))
-            .set_response_timeout(Some(timeout));
-        let connection =
-            ConnectionManager::new_lazy_with_config(client, config).map_err(|_| wrong())?;
-        Ok(Self(Arc::new(Inner {
-            connection,
-            timeout,
-            flight,
-            rests_until: Mutex::default(),
-            is_gone: AtomicBool::new(false),
-        })))
+        let wrong = |NoAddress| SetupError::Redis { env: address.env().to_owned() };
+        let url = address.secret().ok_or(NoAddress).map_err(wrong)?;
+        let shared = SharedRedis::new(url, timeout, USE).map_err(wrong)?;
+        Ok(Self { shared, flight })
     }
 
     /// Finds the answer, waits for it where another service asks, or marks the question as ours. None:
@@ -100,7 +78,7 @@ impl Redis {
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Option<Turn<T>> {
         let answer = name(shelf, key);
-        let until = Instant::now() + self.0.flight;
+        let until = Instant::now() + self.flight;
         while Instant::now() < until {
             if let Some(found) = self.get(&answer).await?.as_deref().and_then(&read) {
                 return Some(Turn::Found(found));
@@ -119,15 +97,16 @@ impl Redis {
 
     /// Takes an answer away.
     pub(super) async fn forget(&self, shelf: &str, key: Digest) {
-        let mut connection = self.0.connection.clone();
+        let mut connection = self.shared.connection();
         let mut del = redis::cmd("DEL");
         del.arg(name(shelf, key));
-        self.within(async { del.exec_async(&mut connection).await }).await;
+        self.shared.within(async { del.exec_async(&mut connection).await }).await;
     }
 
     async fn get(&self, answer: &str) -> Option<Option<Vec<u8>>> {
-        let mut connection = self.0.connection.clone();
-        self.within(async { redis::cmd("GET").arg(answer).query_async(&mut connection).await })
+        let mut connection = self.shared.connection();
+        self.shared
+            .within(async { redis::cmd("GET").arg(answer).query_async(&mut connection).await })
             .await
     }
 
@@ -140,48 +119,24 @@ impl Redis {
             token: Uuid::new_v4().to_string(),
             is_ours: true,
         };
-        let mut connection = self.0.connection.clone();
+        let mut connection = self.shared.connection();
         let mut set = redis::cmd("SET");
-        set.arg(mark(answer)).arg(&flight.token).arg("NX").arg("PX").arg(millis(self.0.flight));
+        set.arg(mark(answer)).arg(&flight.token).arg("NX").arg("PX").arg(millis(self.flight));
         let set: Option<String> =
-            self.within(async { set.query_async(&mut connection).await }).await?;
+            self.shared.within(async { set.query_async(&mut connection).await }).await?;
         flight.is_ours = set.is_some();
         Some(flight.is_ours.then_some(flight))
-    }
-
-    /// Waits for Redis, but not long, and not at all while it rests. None: it is gone.
-    async fn within<T>(&self, ask: impl Future<Output = Result<T, RedisError>>) -> Option<T> {
-        let inner = &*self.0;
-        let rests_until = || inner.rests_until.lock().unwrap_or_else(PoisonError::into_inner);
-        if rests_until().is_some_and(|until| Instant::now() < until) {
-            return None;
-        }
-        let reason = match tokio::time::timeout(inner.timeout, ask).await {
-            Ok(Ok(found)) => {
-                if inner.is_gone.swap(false, Ordering::Relaxed) {
-                    tracing::info!("Redis is back");
-                }
-                return Some(found);
-            }
-            Ok(Err(error)) => error.category().to_owned(),
-            Err(_) => format!("no answer within {} ms", inner.timeout.as_millis()),
-        };
-        *rests_until() = Some(Instant::now() + REST);
-        metrics::counter!("reelbench_cache_redis_errors_total").increment(1);
-        if !inner.is_gone.swap(true, Ordering::Relaxed) {
-            tracing::warn!(reason, "Redis is gone: answers of other services are not known");
-        }
-        None
     }
 }
 
 impl Flight {
     /// Gives the answer to those who wait; it is good for `ttl`.
     pub(super) async fn land(mut self, answer: &[u8], ttl: Duration) {
-        let mut connection = self.redis.0.connection.clone();
+        let shared = &self.redis.shared;
+        let mut connection = shared.connection();
         let mut set = redis::cmd("SET");
         set.arg(&self.answer).arg(answer).arg("PX").arg(millis(ttl));
-        let set = self.redis.within(async { set.exec_async(&mut connection).await }).await;
+        let set = shared.within(async { set.exec_async(&mut connection).await }).await;
         if set.is_some() {
             self.is_ours = false;
             release(self.redis.clone(), &self.answer, &self.token).await;
@@ -200,10 +155,7 @@ impl Drop for Flight {
 }
 
 async fn release(redis: Redis, answer: &str, token: &str) {
-    let (script, mut connection) = (Script::new(RELEASE), redis.0.connection.clone());
-    let mut release = script.key(mark(answer));
-    release.arg(token);
-    let _: Option<i64> = redis.within(async { release.invoke_async(&mut connection).await }).await;
+    redis.shared.run(&Script::new(RELEASE), &mark(answer), &[token.to_owned()]).await;
 }
 
 fn name(shelf: &str, key: Digest) -> String {
@@ -221,8 +173,7 @@ fn millis(time: Duration) -> u64 {
 
 impl std::fmt::Debug for Redis {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Its address may hold a password.
-        let Inner { timeout, flight, .. } = &*self.0;
-        f.debug_struct("Redis").field("timeout", timeout).field("flight", flight).finish()
+        let (timeout, flight) = (self.shared.timeout(), self.flight);
+        f.debug_struct("Redis").field("timeout", &timeout).field("flight", &flight).finish()
     }
 }

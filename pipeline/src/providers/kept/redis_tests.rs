@@ -1,89 +1,24 @@
 //! Against a real redis-server. Two caches with folders of their own are two services.
 
-use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
 
 use super::tests::SHELF;
 use super::*;
 use crate::providers::Key;
 use crate::settings;
+use crate::test_redis::{Server, server};
 
 /// Long: a loaded machine is no Redis that is gone.
 const TIMEOUT: Duration = Duration::from_secs(5);
 const FLIGHT: Duration = Duration::from_secs(30);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A Redis of the test's own, which ends with it.
-struct Server {
-    port: u16,
-    folder: TempDir,
-    process: Option<Child>,
-}
-
-/// None: there is no redis-server here, and that is no failure. In CI it is one.
-async fn server() -> Option<Server> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = listener.local_addr().expect("an address").port();
-    drop(listener);
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut server = Server { port, folder, process: None };
-    match server.start().await {
-        Ok(()) => Some(server),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-            assert!(!is_ci, "in CI redis-server must be there: {error}");
-            eprintln!("\n!!! NOT TESTED: redis-server is not in PATH !!!\n");
-            None
-        }
-        Err(error) => panic!("redis-server: {error}"),
-    }
-}
-
-impl Server {
-    async fn start(&mut self) -> std::io::Result<()> {
-        let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"]);
-        command.arg(self.port.to_string()).arg("--dir").arg(self.folder.path());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.process = Some(command.kill_on_drop(true).spawn()?);
-        for _ in 0..1_000 {
-            if tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_ok() {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        Err(std::io::Error::other("it does not listen"))
-    }
-
-    async fn stop(&mut self) {
-        let mut process = self.process.take().expect("it runs");
-        process.kill().await.expect("killed");
-    }
-
-    fn redis(&self, timeout: Duration, flight: Duration) -> Redis {
-        let url = format!("redis://127.0.0.1:{}/0", self.port);
-        let address = Key::read("THE_REDIS", Some(url.as_ref())).expect("an address");
-        Redis::new(&address, timeout, flight).expect("an address")
-    }
-
-    /// What `redis-cli` would say: of all its keys, in order, with how long they are good for in ms.
-    async fn keys(&self) -> Vec<(String, i64)> {
-        let client = ::redis::Client::open(("127.0.0.1", self.port)).expect("an address");
-        let mut connection = client.get_multiplexed_async_connection().await.expect("connected");
-        let mut all: Vec<String> =
-            ::redis::cmd("KEYS").arg("*").query_async(&mut connection).await.expect("keys");
-        all.sort();
-        let mut found = Vec::new();
-        for key in all {
-            let left = ::redis::cmd("PTTL").arg(&key).query_async(&mut connection).await;
-            found.push((key, left.expect("a time")));
-        }
-        found
-    }
+fn redis(server: &Server, timeout: Duration, flight: Duration) -> Redis {
+    let address = Key::read("THE_REDIS", Some(server.address().as_ref())).expect("an address");
+    Redis::new(&address, timeout, flight).expect("an address")
 }
 
 /// A cache with a folder of its own.
@@ -125,7 +60,8 @@ impl Service {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn services_that_share_a_redis_ask_once() {
     let Some(server) = server().await else { return };
-    let services: Vec<Service> = (0..10).map(|_| service(&server.redis(TIMEOUT, FLIGHT))).collect();
+    let services: Vec<Service> =
+        (0..10).map(|_| service(&redis(&server, TIMEOUT, FLIGHT))).collect();
     let n = AtomicUsize::new(0);
     let requests =
         services.iter().flat_map(|service| (0..100).map(|_| service.get(1, Ok("Waves."), &n)));
@@ -134,7 +70,7 @@ async fn services_that_share_a_redis_ask_once() {
     }
     assert_eq!(n.load(Ordering::SeqCst), 1);
     // One that comes later, and has nothing of its own.
-    let later = service(&server.redis(TIMEOUT, FLIGHT));
+    let later = service(&redis(&server, TIMEOUT, FLIGHT));
     assert_eq!(later.get(1, Err(7), &n).await.as_deref(), Ok("Waves."));
     assert_eq!(later.get(2, Ok("Wind."), &n).await.as_deref(), Ok("Wind."), "another question");
     assert_eq!(n.load(Ordering::SeqCst), 2);
@@ -154,7 +90,7 @@ async fn services_that_share_a_redis_ask_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_error_and_who_goes_away_leave_the_question_to_the_next() {
     let Some(server) = server().await else { return };
-    let [first, second] = [(); 2].map(|()| service(&server.redis(TIMEOUT, FLIGHT)));
+    let [first, second] = [(); 2].map(|()| service(&redis(&server, TIMEOUT, FLIGHT)));
     let n = AtomicUsize::new(0);
     let failing = first.get(1, Err(7), &n);
     let waiting = async {
@@ -195,11 +131,11 @@ async fn an_error_and_who_goes_away_leave_the_question_to_the_next() {
 #[tokio::test]
 async fn a_mark_ends_by_itself_and_is_taken_away_by_its_owner_alone() {
     let Some(server) = server().await else { return };
-    let short = server.redis(TIMEOUT, Duration::from_millis(300));
+    let short = redis(&server, TIMEOUT, Duration::from_millis(300));
     let nothing = |_: &[u8]| None::<()>;
     let died = short.turn("llm", key(1), nothing).await.expect("a Redis");
     let Turn::Ours(died) = died else { panic!("nobody answered") };
-    let long = server.redis(TIMEOUT, FLIGHT);
+    let long = redis(&server, TIMEOUT, FLIGHT);
     let next = long.turn("llm", key(1), nothing).await.expect("a Redis");
     let Turn::Ours(next) = next else { panic!("nobody answered") };
     died.land(b"late", HOUR).await;
@@ -215,7 +151,7 @@ async fn a_mark_ends_by_itself_and_is_taken_away_by_its_owner_alone() {
 #[tokio::test]
 async fn a_redis_that_is_gone_is_an_answer_that_is_not_kept() {
     let Some(mut server) = server().await else { return };
-    let redis = server.redis(TIMEOUT, FLIGHT);
+    let redis = redis(&server, TIMEOUT, FLIGHT);
     let n = AtomicUsize::new(0);
     let ask = async |number| service(&redis).get(number, Ok("Waves."), &n).await;
     ask(1).await.expect("an answer");
@@ -245,9 +181,7 @@ async fn a_redis_that_is_gone_is_an_answer_that_is_not_kept() {
 async fn a_redis_that_is_slow_is_waited_for_once_a_second() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("an address").port();
-    let folder = tempfile::tempdir().expect("a folder");
-    let silent = Server { port, folder, process: None };
-    let redis = silent.redis(Duration::from_millis(100), FLIGHT);
+    let redis = redis(&Server::at(port), Duration::from_millis(100), FLIGHT);
     let n = AtomicUsize::new(0);
     let began = Instant::now();
     let services: Vec<Service> = (0..20).map(|_| service(&redis)).collect();

@@ -256,3 +256,18 @@ async fn hits_and_misses_are_timed_apart() {
         assert!(rendered.contains(&count), "{count} in {rendered}");
     }
 }
+
+/// Memory is scarce: what is in files is read again, and nobody is asked.
+#[tokio::test]
+async fn what_memory_forgets_is_in_files() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let keeping = Keeping::new(&settings::Cache::default()).expect("no Redis is named");
+    let kept: Kept<String> = keeping.keep(SHELF, folder.path().join("cache/llm"), DAY);
+    let asked = kept.get_or_ask(key(), |_| true, async { Ok::<_, i32>("new".to_owned()) });
+    asked.await.expect("an answer");
+    assert!(kept.memory.get(&key()).await.is_some());
+    keeping.forget_memory();
+    assert!(kept.memory.get(&key()).await.is_none());
+    let found = kept.get_or_ask(key(), |_| true, async { Err(7) }).await;
+    assert_eq!(found.map(|answer| (*answer).clone()).as_deref(), Ok("new"));
+}

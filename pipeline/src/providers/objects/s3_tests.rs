@@ -92,7 +92,7 @@ async fn half_a_file_is_taken_away_and_sent_again() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let file = folder.path().join("a");
     fs_err::write(&file, "whole").expect("written");
-    publisher.publish(&file, "job", "a").await.expect("published the second time");
+    publisher.publish(&file, "job", "a", Existing::Stays).await.expect("published the second time");
     assert_eq!(*server.object.lock().expect("no panic"), Some(5));
     let asked = server.asked.lock().expect("no panic").clone();
     assert_eq!(asked, ["PUT ", "HEAD ", "POST delete", "PUT ", "HEAD "]);
@@ -105,7 +105,7 @@ async fn parts_of_an_upload_that_is_given_up_are_thrown_away() {
     let file = folder.path().join("a");
     let sparse = fs_err::File::create(&file).expect("made");
     sparse.set_len(100 << 20).expect("long");
-    let publish = publisher.publish(&file, "job", "a");
+    let publish = publisher.publish(&file, "job", "a", Existing::Stays);
     let is_sent = async {
         while !server.asked.lock().expect("no panic").iter().any(|a| a.contains("partNumber=2")) {
             tokio::time::sleep(Duration::from_millis(10)).await;

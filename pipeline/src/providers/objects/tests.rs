@@ -51,13 +51,21 @@ async fn files_of_every_size_arrive_whole_and_one_that_is_gone_is_named() {
         let content: Vec<u8> = (0..n_bytes).map(|byte| byte.to_le_bytes()[1]).collect();
         let name = format!("{n_bytes}.mp4");
         let file = bench.file(&name, &content);
-        let url = bench.publisher.publish(&file, "job", &name).await.expect("published");
+        let url =
+            bench.publisher.publish(&file, "job", &name, Existing::Stays).await.expect("published");
         assert_eq!(url, format!("s3://b/videos/job/{name}"));
         assert_eq!(bench.stored(&format!("videos/job/{name}")).await, content);
         // An attempt that was cut off after the upload does it again.
-        bench.publisher.publish(&file, "job", &name).await.expect("the same file is there");
+        bench
+            .publisher
+            .publish(&file, "job", &name, Existing::Stays)
+            .await
+            .expect("the same file is there");
     }
-    let gone = bench.publisher.publish(&bench.folder.path().join("gone"), "job", "gone").await;
+    let gone = bench
+        .publisher
+        .publish(&bench.folder.path().join("gone"), "job", "gone", Existing::Stays)
+        .await;
     let error = gone.expect_err("no such file");
     assert!(error.to_string().starts_with("s3://b/videos/job/gone: "), "{error}");
 }
@@ -69,11 +77,31 @@ async fn another_file_in_the_place_is_not_replaced() {
         let name = format!("{n_bytes}.mp4");
         let first = bench.file("first", &vec![1; n_bytes]);
         let second = bench.file("second", &vec![2; n_bytes]);
-        bench.publisher.publish(&first, "job", &name).await.expect("published");
-        let error = bench.publisher.publish(&second, "job", &name).await.expect_err("occupied");
+        bench.publisher.publish(&first, "job", &name, Existing::Stays).await.expect("published");
+        let error = bench
+            .publisher
+            .publish(&second, "job", &name, Existing::Stays)
+            .await
+            .expect_err("occupied");
         assert!(error.reason.is_refusal(), "{error}");
         assert!(error.to_string().contains("found another one"), "{error}");
         assert_eq!(bench.stored(&format!("videos/job/{name}")).await[0], 1);
+    }
+}
+
+/// A worker died while it published; what it spoke was other than what is spoken now.
+#[tokio::test]
+async fn what_an_attempt_before_left_is_replaced() {
+    let bench = bench();
+    for n_bytes in [10, 33 << 20] {
+        let name = format!("{n_bytes}.mp4");
+        let first = bench.file("first", &vec![1; n_bytes]);
+        let second = bench.file("second", &vec![2; n_bytes]);
+        for (file, content) in [(&first, 1), (&second, 2), (&second, 2)] {
+            let goes = bench.publisher.publish(file, "job", &name, Existing::Goes);
+            goes.await.expect("published");
+            assert_eq!(bench.stored(&format!("videos/job/{name}")).await, vec![content; n_bytes]);
+        }
     }
 }
 
@@ -85,7 +113,8 @@ async fn a_folder_is_a_store_too() {
     let settings = settings::Publish { url: Some(url.clone()), ..Default::default() };
     let publisher = Publisher::new(&settings).expect("a folder").expect("is set");
     let file = bench.file("a.srt", b"1");
-    let published = publisher.publish(&file, "job", "a.srt").await.expect("published");
+    let published =
+        publisher.publish(&file, "job", "a.srt", Existing::Stays).await.expect("published");
     assert_eq!(published, format!("{url}/job/a.srt"));
     assert_eq!(fs_err::read(target.join("job/a.srt")).expect("a file"), b"1");
 }

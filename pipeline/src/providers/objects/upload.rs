@@ -52,12 +52,22 @@ impl UploadError {
     }
 }
 
+/// What becomes of another file that has the name already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// It stays: it may be anybody's.
+    Stays,
+    /// It goes: an attempt before this one left it.
+    Goes,
+}
+
 /// One file on its way to one place.
 #[derive(Clone, Copy)]
 pub(super) struct Upload<'a> {
     pub(super) store: &'a dyn ObjectStore,
     pub(super) file: &'a Path,
     pub(super) target: &'a ObjectPath,
+    pub(super) existing: Existing,
 }
 
 impl Upload<'_> {
@@ -65,9 +75,15 @@ impl Upload<'_> {
     /// it without hearing so: the same content counts as done.
     pub(super) async fn run(&self) -> Result<(), UploadError> {
         let bytes = fs_err::tokio::metadata(self.file).await?.len();
-        let put = if bytes <= WHOLE_BYTES { self.whole().await } else { self.in_parts().await };
-        match put {
-            Err(UploadError::Store(Error::AlreadyExists { .. })) => return self.compare().await,
+        match self.put(bytes, PutMode::Create).await {
+            Err(UploadError::Store(Error::AlreadyExists { .. }) | UploadError::Occupied) => {
+                match self.compare().await {
+                    Err(UploadError::Occupied) if self.existing == Existing::Goes => {
+                        self.put(bytes, PutMode::Overwrite).await?;
+                    }
+                    compared => return compared,
+                }
+            }
             other => other?,
         }
         let found = self.store.head(self.target).await?.size;
@@ -81,20 +97,25 @@ impl Upload<'_> {
         Err(UploadError::Truncated { expected: bytes, found })
     }
 
-    async fn whole(&self) -> Result<(), UploadError> {
+    async fn put(&self, bytes: u64, mode: PutMode) -> Result<(), UploadError> {
+        if bytes <= WHOLE_BYTES { self.whole(mode).await } else { self.in_parts(&mode).await }
+    }
+
+    async fn whole(&self, mode: PutMode) -> Result<(), UploadError> {
         let content = fs_err::tokio::read(self.file).await?;
-        let create = PutOptions::from(PutMode::Create);
-        self.store.put_opts(self.target, content.into(), create).await?;
+        self.store.put_opts(self.target, content.into(), PutOptions::from(mode)).await?;
         Ok(())
     }
 
     /// Memory does not grow with the file. No condition can be sent with parts, so it is looked first:
     /// two attempts of one job never upload at once.
-    async fn in_parts(&self) -> Result<(), UploadError> {
-        match self.store.head(self.target).await {
-            Err(Error::NotFound { .. }) => {}
-            Err(error) => return Err(error.into()),
-            Ok(_) => return self.compare().await,
+    async fn in_parts(&self, mode: &PutMode) -> Result<(), UploadError> {
+        if *mode == PutMode::Create {
+            match self.store.head(self.target).await {
+                Err(Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+                Ok(_) => return Err(UploadError::Occupied),
+            }
         }
         let mut source = fs_err::tokio::File::open(self.file).await?;
         let parts = self.store.put_multipart(self.target).await?;

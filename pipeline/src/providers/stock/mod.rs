@@ -93,11 +93,11 @@ impl Stock {
         cache: &Path,
         common: &Common,
     ) -> Result<Self, SetupError> {
-        let client = Client::new(common.http, Some(SEARCH_TIMEOUT))?;
         let site = |name, site: &settings::StockSite| -> Result<Site, SetupError> {
             let keys = Key::all_from_env(&site.api_key_env)?;
             let slots = common.limits.of(Class::Light).clone();
-            Ok(Site::new(name, client.clone(), &site.base_url, keys, slots))
+            let client = Client::new(common, &site.base_url, Some(SEARCH_TIMEOUT))?;
+            Ok(Site::new(name, client, &site.base_url, keys, slots))
         };
         let age = settings::seconds(settings.search_cache_h * 3600.0);
         Ok(Self {

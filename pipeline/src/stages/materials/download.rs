@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fetch::{Blob, Progress, Request};
+use fetch::{Blob, Fetcher, Progress, Request};
 use futures::future::BoxFuture;
 use protocol::{Downloads, JobSpec, RejectedClip};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 use url::Url;
 
 use super::gather::{Failure, Gathered, Rule, Source, gather};
@@ -31,6 +32,7 @@ pub(super) struct Counted {
 /// The offers of a site.
 struct Stock<'a> {
     parts: &'a Parts,
+    fetcher: Fetcher,
     offers: Vec<Offer>,
     tally: Arc<Tally>,
 }
@@ -42,7 +44,8 @@ pub(super) async fn run(
     need: &mut Need,
 ) -> Result<Materials, StageError> {
     let Offered { offers, warnings } = offers(parts, spec, terms, need).await?;
-    let source = Stock { parts, offers, tally: Arc::default() };
+    let fetcher = parts.downloads.of(spec.video_source);
+    let source = Stock { parts, fetcher, offers, tally: Arc::default() };
     let downloads = &parts.settings.downloads;
     let (concurrency, early_stop) = (downloads.concurrency.get(), downloads.early_stop);
     let rule = Rule { concurrency, early_stop, least: 0 };
@@ -95,14 +98,15 @@ impl Source for Stock<'_> {
 
     fn fetch(&self, index: usize) -> BoxFuture<'_, Result<Blob, Failure>> {
         let request = request(&self.offers[index]);
-        let (fetcher, tally) = (self.parts.fetcher.clone(), Arc::clone(&self.tally));
+        let (fetcher, tally) = (self.fetcher.clone(), Arc::clone(&self.tally));
         Box::pin(async move {
             let request = request?;
             // A task of its own: TLS and copying of many downloads spread over the cores.
-            let task = AbortOnDropHandle::new(tokio::spawn(async move {
+            let download = async move {
                 let progress: Arc<dyn Progress> = tally;
                 fetcher.fetch(&request, &progress).await
-            }));
+            };
+            let task = AbortOnDropHandle::new(tokio::spawn(download.in_current_span()));
             let fetched = task.await.map_err(|error| error.to_string())?;
             Ok(fetched.map_err(|error| error.to_string())?)
         })

@@ -153,8 +153,8 @@ impl Source for Prompts<'_> {
         Box::pin(async move {
             // A generator gives its files names that are known when they are here.
             let counted = Counted::of(&self.tally, index.to_string());
-            let transfer =
-                Transfer { fetcher: self.parts.fetcher.clone(), progress: counted.clone() };
+            let fetcher = self.parts.downloads.of(self.source);
+            let transfer = Transfer { fetcher, progress: counted.clone() };
             let products = self.make(&self.wishes[index], &transfer).await?;
             // What stood in the answer itself was no download, and came all the same.
             counted.at_least(products.iter().map(|product| product.blob.bytes).sum());
@@ -214,8 +214,8 @@ impl Prompts<'_> {
             kind: ClipKind::Video,
         };
         if is_picture {
-            let rule = self.parts.settings.pictures.prescale;
-            return picture::prepare(clip, self.folder, rule, 1).await;
+            let rule = picture::Rule::new(&self.parts.settings, 1);
+            return picture::prepare(clip, self.folder, rule).await;
         }
         let media = inspect::video(&self.parts.probes, &blob.digest, &blob.path, 1).await?;
         Ok(Clip { media, ..clip })

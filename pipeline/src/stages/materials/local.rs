@@ -18,7 +18,6 @@ use crate::job::JobFolder;
 use crate::local;
 use crate::media::Probes;
 use crate::parts::Parts;
-use crate::settings::Prescale;
 
 /// MoneyPrinterTurbo's limit, 480, with its tolerance of 10 pixels.
 const MIN_SIDE: u32 = 470;
@@ -30,7 +29,7 @@ struct Files<'a> {
     dir: Option<&'a Path>,
     materials: &'a [Material],
     folder: &'a JobFolder,
-    prescale: Prescale,
+    pictures: picture::Rule,
     probes: &'a Probes,
 }
 
@@ -42,6 +41,24 @@ pub(super) fn check(dir: Option<&Path>, spec: &JobSpec) -> Vec<FieldError> {
         Some(FieldError { field, value, expected })
     };
     spec.video_materials.iter().flatten().filter_map(wrong).collect()
+}
+
+/// Reads and decodes every picture that a document names which may be no job, and forgets them (claim
+/// 000-4.1, as it was measured).
+pub(super) async fn read_named(dir: Option<&Path>, document: &[u8]) -> usize {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct Naming {
+        video_materials: Vec<Material>,
+    }
+    let naming: Naming = serde_json::from_slice(document).unwrap_or_default();
+    let mut n_read = 0;
+    for material in naming.video_materials {
+        let Ok((path, Ending::Picture)) = find(dir, &material.url) else { continue };
+        let read = tokio::task::spawn_blocking(move || picture::decode(&path)).await;
+        n_read += usize::from(matches!(read, Ok(Ok(()))));
+    }
+    n_read
 }
 
 fn check_one(dir: Option<&Path>, name: &str) -> Result<(), String> {
@@ -68,8 +85,9 @@ pub(super) async fn run(
     need: &mut Need,
 ) -> Result<Materials, StageError> {
     let materials = spec.video_materials.as_deref().unwrap_or_default();
-    let (dir, prescale) = (parts.settings.local.dir.as_deref(), parts.settings.pictures.prescale);
-    let files = Files { dir, materials, folder, prescale, probes: &parts.probes };
+    let dir = parts.settings.local.dir.as_deref();
+    let pictures = picture::Rule::new(&parts.settings, MIN_SIDE);
+    let files = Files { dir, materials, folder, pictures, probes: &parts.probes };
     // All of them: the user named them to be shown.
     let rule = Rule { concurrency: CONCURRENCY, early_stop: false, least: 0 };
     let mut gathered = gather(&files, rule, &parts.limits.visual, need).await?;
@@ -106,7 +124,7 @@ impl Source for Files<'_> {
             let clip = match ending {
                 Ending::Picture => {
                     let clip = unseen(name, path, picture::still(0, 0));
-                    picture::prepare(clip, self.folder, self.prescale, MIN_SIDE).await?
+                    picture::prepare(clip, self.folder, self.pictures).await?
                 }
                 Ending::Video => {
                     let clip = unseen(name, path, picture::still(0, 0));
@@ -191,6 +209,23 @@ mod tests {
         assert_eq!(found[3..], [("../x.mp4", outside)]);
     }
 
+    /// Claim 000-4.1, as it was measured: whatever else is wrong with the document.
+    #[tokio::test]
+    async fn pictures_are_read_of_a_document_that_is_no_job() {
+        let dir = tempfile::tempdir().expect("a folder");
+        photograph(&dir.path().join("fine.png"), 480, 480);
+        fs_err::write(dir.path().join("torn.jpg"), "x").expect("written");
+        let check = async |document: &str, expected| {
+            let n_read = read_named(Some(dir.path()), document.as_bytes()).await;
+            assert_eq!(n_read, expected, "{document}");
+        };
+        check(r#"{"n_threads": "two", "video_materials": [{"url": "fine.png"}]}"#, 1).await;
+        check(r#"{"video_materials": [{"url": "torn.jpg"}, {"url": "fine.png"}]}"#, 1).await;
+        check(r#"{"video_materials": [{"url": "../fine.png"}]}"#, 0).await;
+        check(r#"{"video_materials": "fine.png"}"#, 0).await;
+        check("{", 0).await;
+    }
+
     #[test]
     fn a_name_says_what_is_seen() {
         assert_eq!(described("a/sea_at-night (2).mp4"), "sea at night 2");
@@ -210,7 +245,7 @@ mod tests {
             dir: Some(&dir),
             materials: &materials,
             folder: &folder,
-            prescale: Prescale::Both,
+            pictures: picture::Rule::new(&crate::settings::Settings::default(), MIN_SIDE),
             probes: &Probes::default(),
         };
         let rule = Rule { concurrency: 2, early_stop: false, least: 0 };

@@ -39,6 +39,20 @@ pub struct Inputs<'a> {
     pub length: watch::Receiver<Option<u64>>,
 }
 
+/// Pixels across and down of the picture at `path`, as the file says.
+///
+/// # Errors
+///
+/// It is no picture.
+pub fn size_of_picture(path: &std::path::Path) -> Result<(u32, u32), String> {
+    picture::size_of(path)
+}
+
+/// Reads the pictures that `document` names before it is known to be a job, and gives how many there were.
+pub async fn read_named(parts: &Parts, document: &[u8]) -> usize {
+    local::read_named(parts.settings.local.dir.as_deref(), document).await
+}
+
 /// Runs the stage.
 ///
 /// # Errors

@@ -4,7 +4,7 @@
 //! side, JPEG of quality 92. The encoder would make each frame of a 50-megapixel photograph smaller
 //! again, thirty times a second.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read as _};
 use std::path::Path;
 
 use image::codecs::jpeg::JpegEncoder;
@@ -14,7 +14,8 @@ use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
 use super::inspect::large_enough;
 use crate::artefacts::{Clip, ClipKind, MediaInfo};
 use crate::job::JobFolder;
-use crate::settings::Prescale;
+use crate::media::Credible;
+use crate::settings::{Prescale, Settings};
 
 /// As long as a picture may be shown; its clip has no end of its own.
 const SHOWN_MS: u64 = 60_000;
@@ -26,6 +27,30 @@ const QUALITY: u8 = 92;
 const MAX_CLAIMED_SIDE: u32 = 16_384;
 /// What one picture may take in memory.
 const MAX_MEMORY: u64 = 1 << 30;
+
+/// Which pictures are shown, and how.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rule {
+    pub(super) prescale: Prescale,
+    /// Pixels of the shorter side, at least.
+    pub(super) min_side: u32,
+    pub(super) credible: Credible,
+    /// Size of the file, at most.
+    pub(super) max_bytes: u64,
+}
+
+impl Rule {
+    pub(super) fn new(settings: &Settings, min_side: u32) -> Self {
+        let (prescale, credible) = (settings.pictures.prescale, settings.media.credible());
+        Self { prescale, min_side, credible, max_bytes: settings.media.max_picture_bytes }
+    }
+
+    /// Whether a picture of this size is shown.
+    pub(super) fn check_size(&self, width: u32, height: u32) -> Result<(), String> {
+        large_enough(width, height, self.min_side)?;
+        self.credible.check_size(width, height)
+    }
+}
 
 /// A picture ready to be shown.
 #[derive(Debug)]
@@ -42,17 +67,24 @@ pub(super) fn size_of(path: &Path) -> Result<(u32, u32), String> {
     reader.into_dimensions().map_err(|error| error.to_string())
 }
 
+/// Decodes the picture at `path`, and forgets it.
+pub(super) fn decode(path: &Path) -> Result<(), String> {
+    let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format);
+    let reader = reader.map_err(|error| error.to_string())?;
+    // Within the limits that the library has.
+    reader.decode().map(drop).map_err(|error| error.to_string())
+}
+
 /// Makes the picture at `clip.path` ready, in the job folder, and points `clip` at it.
 pub(super) async fn prepare(
     mut clip: Clip,
     folder: &JobFolder,
-    rule: Prescale,
-    min_side: u32,
+    rule: Rule,
 ) -> Result<Clip, String> {
     let folder = folder.clone();
     let work = tokio::task::spawn_blocking(move || {
-        let original = fs_err::read(&clip.path).map_err(|error| error.to_string())?;
-        let prepared = prepared(&original, rule, min_side)
+        let original = read(&clip.path, rule.max_bytes)?;
+        let prepared = prepared(&original, &rule)
             .map_err(|error| format!("{}: {error}", clip.path.display()))?;
         let digest = fetch::Digest::of(&prepared.jpeg).to_string();
         let name = format!("picture-{}.jpg", &digest[..16]);
@@ -64,6 +96,17 @@ pub(super) async fn prepare(
         Ok(clip)
     });
     work.await.map_err(|error| error.to_string())?
+}
+
+fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>, String> {
+    let file = fs_err::File::open(path).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    let read = file.take(max_bytes + 1).read_to_end(&mut bytes);
+    if read.map_err(|error| error.to_string())? as u64 > max_bytes {
+        let found = path.display();
+        return Err(format!("{found}: expected at most {max_bytes} bytes, found more"));
+    }
+    Ok(bytes)
 }
 
 /// What is known of a still picture.
@@ -79,20 +122,24 @@ pub(super) fn still(width: u32, height: u32) -> MediaInfo {
     }
 }
 
-fn prepared(original: &[u8], rule: Prescale, min_side: u32) -> Result<Prepared, String> {
+fn prepared(original: &[u8], rule: &Rule) -> Result<Prepared, String> {
     let broken = |error: image::ImageError| error.to_string();
     let reader = ImageReader::new(Cursor::new(original)).with_guessed_format();
-    let mut decoder = reader.map_err(|error| error.to_string())?.into_decoder().map_err(broken)?;
+    let mut reader = reader.map_err(|error| error.to_string())?;
     let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_MEMORY);
+    reader.limits(limits.clone());
+    let mut decoder = reader.into_decoder().map_err(broken)?;
+    let (width, height) = decoder.dimensions();
+    rule.check_size(width, height)?;
     limits.max_image_width = Some(MAX_CLAIMED_SIDE);
     limits.max_image_height = Some(MAX_CLAIMED_SIDE);
-    limits.max_alloc = Some(MAX_MEMORY);
+    // The decoder itself asks for the buffer of the picture, and not whether it may.
+    limits.reserve(decoder.total_bytes()).map_err(broken)?;
     decoder.set_limits(limits).map_err(broken)?;
-    let (width, height) = decoder.dimensions();
-    large_enough(width, height, min_side)?;
     let orientation = decoder.orientation().map_err(broken)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
-    let (smaller, lower) = scaled(width, height, rule);
+    let (smaller, lower) = scaled(width, height, rule.prescale);
     if (smaller, lower) != (width, height) {
         picture = picture.resize_exact(smaller, lower, FilterType::CatmullRom);
     }
@@ -142,6 +189,13 @@ mod tests {
 
     use super::*;
 
+    const RULE: Rule = Rule {
+        prescale: Prescale::Both,
+        min_side: 470,
+        credible: Credible { pixels: 4_000_000, length: std::time::Duration::ZERO, fps: 0.0 },
+        max_bytes: 1 << 20,
+    };
+
     #[track_caller]
     fn check_scaled(size: (u32, u32), rule: Prescale, expected: (u32, u32)) {
         assert_eq!(scaled(size.0, size.1, rule), expected, "{size:?} {rule:?}");
@@ -183,7 +237,7 @@ mod tests {
     fn every_format_becomes_a_jpeg_within_the_limits() {
         for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Bmp, ImageFormat::WebP] {
             let original = encoded(&halves(2100, 480, 255), format);
-            let made = prepared(&original, Prescale::Both, 470).expect("prepared");
+            let made = prepared(&original, &RULE).expect("prepared");
             assert_eq!((made.width, made.height), (2048, 468), "{format:?}");
             assert_eq!(image::guess_format(&made.jpeg).expect("a format"), ImageFormat::Jpeg);
         }
@@ -210,7 +264,7 @@ mod tests {
     #[test]
     fn a_picture_that_says_how_to_turn_it_is_turned() {
         let original = turned(&encoded(&halves(800, 600, 255), ImageFormat::Jpeg));
-        let made = prepared(&original, Prescale::Both, 470).expect("prepared");
+        let made = prepared(&original, &RULE).expect("prepared");
         assert_eq!((made.width, made.height), (600, 800));
         let picture = image::load_from_memory(&made.jpeg).expect("a JPEG").into_rgb8();
         let [top, bottom] = [10, 790].map(|y| picture.get_pixel(300, y).0);
@@ -220,27 +274,73 @@ mod tests {
     #[test]
     fn glass_is_black_and_stamps_and_rubbish_are_refused() {
         let glass = encoded(&halves(600, 600, 0), ImageFormat::Png);
-        let made = prepared(&glass, Prescale::Both, 470).expect("prepared");
+        let made = prepared(&glass, &RULE).expect("prepared");
         let picture = image::load_from_memory(&made.jpeg).expect("a JPEG").into_rgb8();
         assert!(picture.get_pixel(10, 10).0.iter().all(|&part| part < 8));
 
         let check = |bytes: &[u8], expected: &str| {
-            let error = prepared(bytes, Prescale::Both, 470).expect_err("refused");
+            let error = prepared(bytes, &RULE).expect_err("refused");
             assert!(error.contains(expected), "{error}");
         };
         check(&encoded(&halves(469, 600, 255), ImageFormat::Png), "found 469x600");
         check(b"<html>", "format could not be determined");
         let whole = encoded(&halves(600, 600, 255), ImageFormat::Png);
         check(&whole[..whole.len() / 2], "");
-        check(&bomb(), "");
+        let folder = tempfile::tempdir().expect("a folder");
+        let long = folder.path().join("long.png");
+        fs_err::write(&long, vec![0; 1025]).expect("written");
+        assert_eq!(read(&long, 1025).map(|bytes| bytes.len()), Ok(1025));
+        let error = read(&long, 1024).expect_err("refused");
+        assert!(error.ends_with("long.png: expected at most 1024 bytes, found more"), "{error}");
     }
 
-    /// A BMP of 54 bytes that claims 60,000 by 60,000 pixels.
-    fn bomb() -> Vec<u8> {
-        let mut bytes = encoded(&halves(480, 480, 255), ImageFormat::Bmp);
-        bytes.truncate(138);
-        bytes[18..22].copy_from_slice(&60_000u32.to_le_bytes());
-        bytes[22..26].copy_from_slice(&60_000u32.to_le_bytes());
-        bytes
+    #[test]
+    fn pictures_are_read_as_it_is_set() {
+        let overrides =
+            ["media.max_pixels=9", "media.max_picture_bytes=5", "pictures.prescale=side"];
+        let overrides = overrides.map(str::to_owned);
+        let settings = crate::settings::load("optimized", None, &overrides).expect("valid");
+        let rule = Rule::new(&settings, 3);
+        assert_eq!((rule.credible.pixels, rule.max_bytes), (9, 5));
+        assert_eq!((rule.prescale, rule.min_side), (Prescale::Side, 3));
+    }
+
+    /// Some bytes that claim to be a picture of gigabytes.
+    #[test]
+    fn a_picture_that_claims_too_much_is_not_decoded() {
+        // Width and height stand in the same place of each such file.
+        let claiming = |format, at: usize, big_endian: bool| {
+            let mut bytes = encoded(&halves(480, 480, 255), format);
+            for (at, side) in [(at, 60_000u32), (at + 4, 50_000)] {
+                let side = if big_endian { side.to_be_bytes() } else { side.to_le_bytes() };
+                bytes[at..at + 4].copy_from_slice(&side);
+            }
+            bytes
+        };
+        let bmp = claiming(ImageFormat::Bmp, 18, false);
+        let mut png = claiming(ImageFormat::Png, 16, true);
+        let checksum = crc32(&png[12..29]).to_be_bytes();
+        png[29..33].copy_from_slice(&checksum);
+        for (bytes, found) in [(&bmp, "60000x50000"), (&png, "60000x50000")] {
+            let error = prepared(bytes, &RULE).expect_err("refused");
+            assert_eq!(error, format!("expected at most 4000000 pixels, found {found}"));
+        }
+        // A WebP says its size in 14 bits a side: no more than 16383 by 16383.
+        let mut webp = encoded(&halves(480, 480, 255), ImageFormat::WebP);
+        let size = (0x3ffe | (0x3ffe << 14) | (1u32 << 28)).to_le_bytes();
+        webp[21..25].copy_from_slice(&size);
+        let error = prepared(&webp, &RULE).expect_err("refused");
+        assert_eq!(error, "expected at most 4000000 pixels, found 16383x16383");
+        // Within the pixels that are believed, and not within the memory for them.
+        let wide = Rule { credible: Credible { pixels: u64::MAX, ..RULE.credible }, ..RULE };
+        let error = prepared(&bmp, &wide).expect_err("refused");
+        assert!(error.contains("limit"), "{error}");
+    }
+
+    /// PNG's checksum (<https://www.w3.org/TR/png/#D-CRCAppendix>), bit by bit.
+    fn crc32(bytes: &[u8]) -> u32 {
+        let bit = |crc: u32| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
+        let byte = |crc: u32, byte: &u8| (0..8).fold(crc ^ u32::from(*byte), |crc, _| bit(crc));
+        !bytes.iter().fold(u32::MAX, byte)
     }
 }

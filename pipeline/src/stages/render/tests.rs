@@ -1,10 +1,11 @@
 use std::process::Command;
+use std::time::Duration;
 
 use protocol::{Downloads, FitMode, TimingSource, Transition};
 
 use super::*;
 use crate::artefacts::{Clip, MediaInfo};
-use crate::media::Mode;
+use crate::media::{Allowance, Mode};
 
 #[track_caller]
 fn check(bgm_type: BgmType, file: &str, seed: u64, expected: Result<Option<&str>, &str>) {
@@ -31,6 +32,10 @@ fn what_is_asked_for_and_what_is_set_is_in_the_plan() {
         mode: Mode::ConcatCopy,
         preset: "slow".to_owned(),
         crf: 18,
+        max_memory_bytes: 0,
+        max_file_bytes: 9,
+        time_factor: 3.0,
+        time_floor_s: 1.5,
         ..Settings::default()
     };
     let spec = JobSpec {
@@ -56,6 +61,12 @@ fn what_is_asked_for_and_what_is_set_is_in_the_plan() {
             voice_volume: 0.7,
             encoding,
             concurrency: plan.concurrency,
+            allowance: Allowance {
+                time_factor: 3.0,
+                time_floor: Duration::from_millis(1_500),
+                memory: None,
+                file: Some(9),
+            },
             ..bare
         }
     );
@@ -117,7 +128,7 @@ async fn several_videos_are_made_of_pictures_and_clips_and_bad_music_is_left_out
     settings.music.dir = Some(data.path().to_owned());
     settings.render.loudness_lufs = Some(-20.0);
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let parts = Parts::build(settings).await.expect("parts");
+    let parts = Parts::build(settings, crate::life::Startup::begin()).await.expect("parts");
     let folder = JobFolder::open(data.path(), "a").expect("folder");
     let at = folder.path();
     ffmpeg(at, "-f lavfi -t 1 -i testsrc2=s=160x120:r=25 moving.mp4");

@@ -106,6 +106,7 @@ mod tests {
         };
         JobStatus {
             id: "a".to_owned(),
+            subject: String::new(),
             state: JobState::Running,
             priority: Priority::Normal,
             attempt: 2,

@@ -63,6 +63,7 @@ async fn a_job_that_is_refused_leaves_its_sample() {
 async fn a_run_that_is_interrupted_leaves_its_sample() {
     let status = JobStatus {
         id: "a".to_owned(),
+        subject: String::new(),
         state: protocol::JobState::Running,
         priority: protocol::Priority::Normal,
         attempt: 1,

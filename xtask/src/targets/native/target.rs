@@ -234,6 +234,7 @@ mod tests {
     fn status(state: JobState) -> JobStatus {
         JobStatus {
             id: "a".to_owned(),
+            subject: String::new(),
             state,
             priority: Priority::Normal,
             attempt: 1,

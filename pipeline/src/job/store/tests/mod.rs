@@ -210,7 +210,9 @@ async fn only_a_job_that_failed_is_tried_again(database: TestDatabase) {
     let error = JobError { code: "no".to_owned(), stage: None, message: String::new() };
     store.fail(&claimed, claimed.spent(), &error).await.expect("written");
     assert_eq!(store.retry(&id).await.expect("answer"), RetryAnswer::Queued);
+    assert_eq!(store.retried().await.expect("answer"), 0, "not begun again yet");
     let again = claim(&store).await.expect("the job again");
+    assert_eq!(store.retried().await.expect("answer"), 1);
     assert_eq!((again.attempt, again.max_attempts), (2, 3), "all its attempts again");
     store.succeed(&again, again.spent(), &Outcome::default()).await.expect("written");
     let status = store.status(&id).await.expect("answer").expect("known");

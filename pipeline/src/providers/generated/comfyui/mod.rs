@@ -77,7 +77,7 @@ impl Comfyui {
             true => Workflow::Parsed(template),
             false => Workflow::File(path.clone()),
         };
-        let client = Client::new(common.http, Some(REQUEST_TIMEOUT));
+        let client = Client::new(common, &settings.base_url, Some(REQUEST_TIMEOUT));
         Ok(Some(Self {
             client: client.map_err(SetupError::from)?,
             base_url: settings.base_url.trim_end_matches('/').to_owned(),

@@ -88,7 +88,7 @@ impl Replicate {
         if models.is_empty() {
             return Ok(None);
         }
-        let client = Client::new(common.http, Some(REQUEST_TIMEOUT));
+        let client = Client::new(common, &base_url, Some(REQUEST_TIMEOUT));
         let key = Key::from_env(&settings.api_key_env).map_err(SetupError::from)?;
         Ok(Some(Self {
             api: Api { client: client.map_err(SetupError::from)?, base_url, key },
