@@ -31,7 +31,7 @@ pub struct Page {
     batch: Option<String>,
     /// Only jobs that came before: `next` of the page before.
     #[param(minimum = 0)]
-    before: Option<u64>,
+    before: Option<i64>,
     /// At most so many jobs.
     #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<u32>,
@@ -58,11 +58,13 @@ pub async fn list(
         let detail = format!("limit is {limit}, expected 1 to {MAX_PAGE}");
         return Err(ApiProblem::bad_request(detail));
     }
+    if let Some(before) = page.before.filter(|&before| before < 0) {
+        return Err(ApiProblem::bad_request(format!("before is {before}, expected 0 or more")));
+    }
     if page.batch.as_ref().is_some_and(|batch| batch.contains('\0')) {
         return Err(ApiProblem::bad_request("batch has U+0000"));
     }
     let Page { state, batch, before, .. } = page;
-    let before = before.map(|before| i64::try_from(before).unwrap_or(i64::MAX));
     let listed = api.store.list(&Filter { state, batch, before, limit }).await?;
     Ok(Json(JobList { jobs: listed.jobs, next: listed.next }))
 }

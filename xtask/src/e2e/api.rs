@@ -69,6 +69,11 @@ async fn e2e_what_cannot_be_done_is_refused_before_any_work() {
     check_refused(&world, get.clone(), "/api/v1/jobs/nobody", "", (404, "/problems/not-found"))
         .await;
     check_refused(&world, delete, "/api/v1/jobs/nobody", "", (404, "/problems/not-found")).await;
+    // 2^63 is no 64-bit integer.
+    for wrong in ["before=-1", "before=9223372036854775808", "limit=0", "limit=101", "page=1"] {
+        let list = format!("{jobs}?{wrong}");
+        check_refused(&world, get.clone(), &list, "", (400, "/problems/bad-request")).await;
+    }
     check_refused(&world, get, "/api/v2/jobs", "", (404, "/problems/not-found")).await;
     check_refused(&world, post, "/healthz", "", (405, "/problems/method-not-allowed")).await;
 
