@@ -24,8 +24,11 @@ export const request = (id) => kept().get(id) ?? null;
 const whole = (text) => text.trim().replace(/\s+/g, ' ');
 const firstSentence = (line) => /^.{12,}?[.!?。！？](?=\s|$)/u.exec(line)?.[0] ?? line;
 
+/** What was asked in this tab is known before the service has told of the job. */
+const asked = (id) => request(id)?.video_subject || request(id)?.video_script;
+
 export function title({ id, subject, outcome }) {
-  const text = subject || outcome?.script;
+  const text = subject || outcome?.script || asked(id);
   if (!text) return t('jobs.untitled', { id: id.slice(-8) });
   const line = firstSentence(whole(text));
   return line.length > LONGEST ? `${line.slice(0, LONGEST - 1)}…` : line;
