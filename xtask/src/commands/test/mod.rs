@@ -168,6 +168,9 @@ fn command(arguments: &[String], long: bool, cx: &Context<'_>) -> Command {
     let mut command = cargo();
     command.args(arguments).current_dir(&cx.paths.root);
     prepare::tell(&mut command, cx);
+    // Beside what keeps the processors busy, one test of the engine (`.config/nextest.toml`).
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    command.env("NEXTEST_TEST_THREADS", (processors + 1).to_string());
     if long {
         command.env("REELBENCH_LONG", "1");
         command.env("PROPTEST_CASES", LONG_CASES);
