@@ -6,14 +6,18 @@
 //!
 //! ```text
 //! Scenario + Plan + Target -> load -> Sample, Sample, … -> Run -> Summary
+//! Schedule -> slots -> (runs) -> Pair, Pair, … -> gate::judge -> Judgement
 //! ```
 //!
 //! Instants are microseconds since the run began (`…_us`), on one monotonic clock.
 
 pub mod comparison;
+#[cfg(test)]
+mod coverage;
 mod dependence;
 mod distribution;
 mod ending;
+pub mod gate;
 mod hdr_log;
 mod load;
 pub mod markdown;
@@ -25,6 +29,7 @@ pub mod report;
 mod run;
 mod sample;
 mod scenario;
+pub mod statistics;
 mod summary;
 mod target;
 pub mod text;

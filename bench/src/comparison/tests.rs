@@ -8,7 +8,7 @@ use crate::picture::tests::any_run;
 use crate::{Ending, Outcome, Usage};
 
 const USUAL: Shape =
-    Shape { workers: 10, jobs: 80, at_once: 3, fails: 0, n_cards: 0, slow: 1.0, seed: 7 };
+    Shape { workers: 10, jobs: 120, at_once: 3, fails: 0, n_cards: 0, slow: 1.0, seed: 7 };
 
 fn with(shape: Shape, facts: &[(&str, &str)]) -> Run {
     let mut run = sample_runs::run(shape);
@@ -36,7 +36,7 @@ fn a_verdict_comes_from_the_interval() {
     use Word::{Better, NoDifferenceShown, NotJudged, Worse};
     let usual = sample_runs::run(USUAL);
     let other = sample_runs::run(Shape { seed: 8, ..USUAL });
-    let same = "NO DIFFERENCE SHOWN: latency p50 18.4 s before, 1";
+    let same = "NO DIFFERENCE SHOWN: latency p50 18.6 s before, 1";
     let figures = [
         ("render p50", NoDifferenceShown),
         ("throughput", NoDifferenceShown),
@@ -48,7 +48,7 @@ fn a_verdict_comes_from_the_interval() {
 
     let quick = sample_runs::run(Shape { slow: 0.6, seed: 9, ..USUAL });
     let better = [("throughput", Better), ("CPU time a job", Better), ("render p50", Better)];
-    check(&usual, &quick, "BETTER: latency p50 18.4 s before, 1", &better);
+    check(&usual, &quick, "BETTER: latency p50 18.6 s before, 1", &better);
     let worse = [("throughput", Worse), ("CPU time a job", Worse), ("render p50", Worse)];
     check(&quick, &usual, "WORSE: latency p50 1", &worse);
 
@@ -57,7 +57,7 @@ fn a_verdict_comes_from_the_interval() {
     check(
         &usual,
         &few,
-        "NOT JUDGED, BUT NOT LIKE FOR LIKE (plan): latency p50 18.4 s before",
+        "NOT JUDGED, BUT NOT LIKE FOR LIKE (plan): latency p50 18.6 s before",
         &figures,
     );
 

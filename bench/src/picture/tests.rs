@@ -162,7 +162,9 @@ fn two_runs_are_two_curves() {
     let picture = comparison(&before, &after);
     check_sound(&picture);
     let words = words(&picture);
-    for text in ["before (n = 80, worth 35)", "after (n = 20)", "not carried by n = 20"] {
+    for text in
+        ["before (n = 80, worth 35)", "after (n = 20, worth 9)", "not carried by n = 80, worth 35"]
+    {
         assert!(words.iter().any(|word| word == text), "no {text:?} in {words:?}");
     }
     let mut died = after.clone();
