@@ -17,11 +17,19 @@ const FARTHEST: usize = 2_000;
 /// `1 + SPREAD / sqrt(n)` in about 12 % of series.
 const SPREAD: f64 = 5.0;
 
+/// A sum over few distances misses some of the inflation, so what is found of `n` values is raised by
+/// `1 + BIAS / sqrt(n)`. Without it 1 % of series of 100 values, each correlated with the next one by a
+/// half, have an interval of p95, which holds the truth in 90 % of these; with it 0.1 % have one.
+const BIAS: f64 = 2.5;
+
 /// So many values can say how much they depend on each other.
 pub(crate) const ENOUGH: u64 = 100;
 
 /// Of fewer values the ratio of von Neumann is not near enough to normal.
 const LEAST: usize = 10;
+
+/// Of so many values the inflation alone finds a dependence that matters.
+const MANY: usize = 200;
 
 /// Standard deviations below which neighbours are too alike. With the inflation, 11 to 19 % of series of
 /// independent values are taken for dependent ones, and of values correlated with the next one by a half
@@ -40,12 +48,14 @@ pub(crate) fn worth(times: &[u64]) -> u64 {
     let n = times.len();
     let ranks = ranks(times);
     let inflation = inflation(&ranks);
-    let is_inflated = inflation > 1.0 + SPREAD / (n as f64).sqrt();
-    let is_few = (LEAST..ENOUGH as usize).contains(&n);
+    let root = (n as f64).sqrt();
+    let is_inflated = inflation > 1.0 + SPREAD / root;
+    let is_few = (LEAST..MANY).contains(&n);
     if !(is_inflated || is_few && alikeness(&ranks) < ALIKE) {
         return n as u64;
     }
-    ((n as f64 / inflation.max(1.0)) as u64).clamp(1, n as u64 - 1)
+    let inflation = inflation.max(1.0) * (1.0 + BIAS / root);
+    ((n as f64 / inflation) as u64).clamp(1, n as u64 - 1)
 }
 
 /// How far the ratio of von Neumann of the ranks (squared differences of neighbours by squared differences

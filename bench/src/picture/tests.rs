@@ -163,7 +163,7 @@ fn two_runs_are_two_curves() {
     check_sound(&picture);
     let words = words(&picture);
     for text in
-        ["before (n = 80, worth 35)", "after (n = 20, worth 9)", "not carried by n = 80, worth 35"]
+        ["before (n = 80, worth 27)", "after (n = 20, worth 6)", "not carried by n = 80, worth 27"]
     {
         assert!(words.iter().any(|word| word == text), "no {text:?} in {words:?}");
     }
