@@ -2,7 +2,7 @@
 //! the noise of a machine, which the tests of the gate replay (`bench/tests/noise`).
 //!
 //! ```text
-//! cargo run --release -p bench --example record_noise > bench/tests/noise/quiet.txt
+//! cargo run --release -p bench --example record_noise > bench/tests/noise/busy.txt
 //! ```
 
 #![expect(clippy::print_stdout, reason = "what it writes is its purpose")]
