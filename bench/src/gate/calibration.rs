@@ -81,7 +81,7 @@ pub fn calibrate(
         let worsening = column.worsening();
         let walsh = walsh_averages(&worsening);
         let p = SignedRank::of(pairs.len()).p_two_sided(&walsh, 0.0);
-        let effect = judge.effect(column.metric, &column.base, &column.candidate, worsening);
+        let effect = judge.effect(column.metric, &column.base, &column.candidate, &worsening);
         if column.metric.role == Role::Primary {
             refusals.extend(too_noisy(&effect, rule));
             refusals.extend(differs(&effect, p, rule));

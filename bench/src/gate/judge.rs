@@ -7,7 +7,7 @@ use super::{
     Rule, Verdict,
 };
 use crate::comparison::{Better, Word};
-use crate::statistics::{RankSum, SignedRank, holm, median, walsh_averages};
+use crate::statistics::{RankSum, SignedRank, holm, median, sd, walsh_averages};
 
 /// Judges `pairs`, in the order in which they were made.
 ///
@@ -35,15 +35,11 @@ pub fn judge(metrics: &[Metric], pairs: &[Pair], rule: &Rule) -> Result<Judgemen
             primary.metric,
             &primary.base,
             &primary.candidate,
-            primary.worsening(),
+            &primary.worsening(),
         ),
         advisory: judge.advice(of(Role::Advisory)),
         counters,
-        null: primary
-            .null
-            .as_ref()
-            .zip(primary.null_worsening())
-            .map(|(null, worsening)| judge.effect(primary.metric, &primary.base, null, worsening)),
+        null: judge.null(primary),
     })
 }
 
@@ -67,6 +63,14 @@ impl<'a> Judge<'a> {
             rank_sum: RankSum::of(n_base_first, pairs.len() - n_base_first),
             orders,
         }
+    }
+
+    /// The base against itself. Nobody kept which of both ran first, so nothing is said of a slot bias.
+    fn null(&self, primary: &Column<'_>) -> Option<Effect> {
+        let (null, worsening) = primary.null.as_ref().zip(primary.null_worsening())?;
+        let mut effect = self.effect(primary.metric, &primary.base, null, &worsening);
+        effect.noise.slot = None;
+        Some(effect)
     }
 
     fn verdict(&self, primary: &Column<'_>, counters: &[Count]) -> Verdict {
@@ -115,7 +119,7 @@ impl<'a> Judge<'a> {
     /// With fewer pairs than the first look takes, those that it lacks.
     fn more_pairs(&self, worsening: &[f64], walsh: &[f64]) -> Option<usize> {
         let n_pairs = worsening.len();
-        let sd = crate::statistics::sd(worsening);
+        let sd = sd(worsening);
         match (self.look, self.rule.looks.first()) {
             (None, Some(first)) => Some(first.pairs - n_pairs),
             _ => more_pairs(self.rule, n_pairs, median(walsh)?, sd?),
@@ -153,7 +157,7 @@ impl<'a> Judge<'a> {
     fn advice<'c>(&self, columns: impl Iterator<Item = &'c Column<'c>>) -> Vec<Effect> {
         let mut effects: Vec<Effect> = columns
             .map(|column| {
-                self.effect(column.metric, &column.base, &column.candidate, column.worsening())
+                self.effect(column.metric, &column.base, &column.candidate, &column.worsening())
             })
             .collect();
         let p: Vec<f64> = effects.iter().map(|effect| effect.p).collect();
@@ -169,9 +173,9 @@ impl<'a> Judge<'a> {
         metric: &Metric,
         base: &[f64],
         other: &[f64],
-        worsening: Vec<f64>,
+        worsening: &[f64],
     ) -> Effect {
-        let walsh = walsh_averages(&worsening);
+        let walsh = walsh_averages(worsening);
         let lower = self.look.and_then(|look| self.signed_rank.lower(&walsh, look.fail));
         let upper = self.look.and_then(|look| self.signed_rank.upper(&walsh, look.pass));
         let ratio = |worse: f64| natural(metric, worse).exp();

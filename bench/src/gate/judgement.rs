@@ -128,6 +128,51 @@ pub struct Effect {
     pub noise: Noise,
 }
 
+impl Judgement {
+    /// Everything in one line: `REGRESSION: latency p50 +9.99 % (+8.69 % to +11.3 %), 12 pairs`.
+    pub fn line(&self) -> String {
+        let verdict = self.verdict.as_str().to_uppercase();
+        let effect = &self.primary;
+        let reasons: String = self
+            .verdict
+            .reasons()
+            .iter()
+            .filter(|reason| !matches!(reason, Reason::Worse { .. }))
+            .map(|reason| format!("; {reason}"))
+            .collect();
+        let more = match self.verdict {
+            Verdict::Inconclusive { more_pairs: Some(more), .. } if self.look.is_some() => {
+                format!("; about {more} more pairs would tell")
+            }
+            _ => String::new(),
+        };
+        format!(
+            "{verdict}: {} {}, {} pairs{reasons}{more}",
+            effect.metric.name,
+            effect.shown(),
+            self.n_pairs
+        )
+    }
+}
+
+impl Effect {
+    /// `+9.99 % (+8.69 % to +11.3 %)`, or `+9.99 % (more than +8.69 %)`, or without an interval.
+    pub fn shown(&self) -> String {
+        let change = |ratio: f64| {
+            let percent = (ratio - 1.0) * 100.0;
+            let decimals = if percent.abs() < 9.995 { 2 } else { 1 };
+            format!("{percent:+.decimals$} %")
+        };
+        let found = change(self.ratio);
+        match (self.low.map(change), self.high.map(change)) {
+            (Some(low), Some(high)) => format!("{found} ({low} to {high})"),
+            (Some(low), None) => format!("{found} (more than {low})"),
+            (None, Some(high)) => format!("{found} (less than {high})"),
+            (None, None) => found,
+        }
+    }
+}
+
 impl Verdict {
     /// The word for it.
     pub const fn as_str(&self) -> &'static str {
@@ -161,9 +206,7 @@ impl fmt::Display for Reason {
                 f,
                 "{metric}: the base alone has several values, so it is no counter; make it advisory"
             ),
-            Self::TooFewPairs { n, needs } => {
-                write!(f, "{n} pairs; the first look takes {needs}")
-            }
+            Self::TooFewPairs { needs, .. } => write!(f, "the first look takes {needs} pairs"),
             Self::Undecided { metric } => {
                 write!(f, "{metric}: the interval holds values that fail and values that pass")
             }

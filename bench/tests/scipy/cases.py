@@ -1,7 +1,7 @@
 """Writes `cases.json`: what scipy says of the statistics of `bench`.
 
-    python3 -m venv /tmp/stat/venv && /tmp/stat/venv/bin/pip install numpy==2.4.6 scipy==1.17.1
-    /tmp/stat/venv/bin/python bench/tests/scipy/cases.py > bench/tests/scipy/cases.json
+    python3 -m venv venv && venv/bin/pip install numpy==2.4.6 scipy==1.17.1
+    venv/bin/python bench/tests/scipy/cases.py > bench/tests/scipy/cases.json
 
 The tests in `bench/src/statistics/scipy_tests.rs` compare each number within 1e-9. Where scipy has no
 function of its own (Walsh averages, limits of a signed-rank test, Holm, the expanded percentile
