@@ -31,7 +31,7 @@ pub(crate) fn worth(times: &[u64]) -> u64 {
 }
 
 /// The rank of each time less the mean rank; equal times have the mean of their ranks.
-fn ranks(times: &[u64]) -> Vec<f64> {
+pub(crate) fn ranks(times: &[u64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..times.len()).collect();
     order.sort_by_key(|&index| times[index]);
     let mut ranks = vec![0.0; times.len()];
@@ -44,7 +44,7 @@ fn ranks(times: &[u64]) -> Vec<f64> {
     ranks
 }
 
-fn inflation(ranks: &[f64]) -> f64 {
+pub(crate) fn inflation(ranks: &[f64]) -> f64 {
     let n = ranks.len();
     let products = |distance: usize| -> f64 {
         ranks.iter().zip(&ranks[distance..]).map(|(one, other)| one * other).sum()

@@ -5,7 +5,7 @@
 //! is driven stands behind the [`Target`] trait, whose implementations live in `xtask`.
 //!
 //! ```text
-//! Scenario + Plan + Target -> load -> Sample, Sample, … -> Run -> Summary
+//! Mix + Plan + Target -> load -> Sample, Sample, … -> Run -> Summary
 //! ```
 //!
 //! Instants are microseconds since the run began (`…_us`), on one monotonic clock.
@@ -15,16 +15,20 @@ mod dependence;
 mod distribution;
 mod ending;
 mod hdr_log;
+mod knee;
 mod load;
 pub mod markdown;
 mod parts;
 pub mod picture;
 mod plan;
+mod polling;
 mod quantile;
 pub mod report;
 mod run;
 mod sample;
 mod scenario;
+#[cfg(test)]
+mod simulation;
 mod summary;
 mod target;
 pub mod text;
@@ -35,14 +39,16 @@ pub use comparison::Comparison;
 pub use distribution::Distribution;
 pub use ending::Ending;
 pub use hdr_log::hdr_log;
-pub use load::load;
+pub use knee::{Found, Held, Knee, Probe, Probed, Slo};
+pub use load::{Loaded, load};
 pub use parts::Parts;
-pub use plan::Plan;
+pub use plan::{Abort, Arrivals, Due, Load, Phase, Plan, PlanError, Rate, Think, Until};
+pub use polling::Looks;
 pub use quantile::Estimate;
 pub use run::{Run, RunError};
 pub use sample::{Outcome, Sample, StageSpan};
-pub use scenario::Scenario;
+pub use scenario::{Mix, Scenario, Share};
 pub use summary::{StageSummary, Summary};
 pub use target::{Clock, Driven, Job, Stop, Target};
 pub use usage::{GpuUsage, Usage};
-pub use validity::Doubt;
+pub use validity::{Doubt, Figures, Little, Own, Pace, Slope, Warning};

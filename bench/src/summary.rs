@@ -43,11 +43,13 @@ pub struct StageSummary {
 }
 
 impl Summary {
-    /// Sums up samples, in any order.
+    /// Sums up the samples of measured jobs, in any order; those of a warm-up and a cool-down are left
+    /// out.
     pub fn of(samples: &[Sample]) -> Self {
-        let mut summary = Self { span_us: span_us(samples), ..Self::default() };
         // What the jobs are worth is seen in the order in which they were sent.
-        let mut in_turn: Vec<&Sample> = samples.iter().collect();
+        let mut in_turn: Vec<&Sample> =
+            samples.iter().filter(|sample| sample.phase.is_measured()).collect();
+        let mut summary = Self { span_us: span_us(&in_turn), ..Self::default() };
         in_turn.sort_by_key(|sample| (sample.sent_us, sample.job));
         let mut series = Series::default();
         for sample in in_turn {
@@ -135,7 +137,7 @@ fn in_order(stages: BTreeMap<&str, Stage>) -> Vec<StageSummary> {
     stages.into_iter().map(summary).collect()
 }
 
-fn span_us(samples: &[Sample]) -> u64 {
+fn span_us(samples: &[&Sample]) -> u64 {
     let first = samples.iter().map(|sample| sample.planned_us).min();
     let last = samples.iter().map(|sample| sample.finished_us).max();
     first.zip(last).map_or(0, |(first, last)| last.saturating_sub(first))
@@ -164,6 +166,13 @@ mod tests {
         assert_eq!((summary.n_ok, summary.n_failed(), summary.n_cancelled), (1, 3, 1));
         assert_eq!(summary.failed, [("llm".to_owned(), 1), ("timeout".to_owned(), 2)].into());
         assert_eq!((summary.latency.n(), summary.latency.min_us()), (1, Some(500)));
+    }
+
+    #[test]
+    fn a_warm_up_and_a_cool_down_say_nothing() {
+        let of = |phase| Sample { phase, ..sample(0, 90) };
+        let warm_up = [of(crate::Phase::WarmUp), of(crate::Phase::CoolDown), sample(5, 8)];
+        assert_eq!(Summary::of(&warm_up), Summary::of(&[sample(5, 8)]));
     }
 
     #[test]

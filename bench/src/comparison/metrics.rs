@@ -45,7 +45,7 @@ pub(super) fn metrics(before: Arm<'_>, after: Arm<'_>) -> Vec<Metric> {
 /// The jobs that ended well, in the order in which they were sent.
 fn well(run: &Run) -> Vec<&Sample> {
     let mut jobs: Vec<&Sample> =
-        run.samples.iter().filter(|sample| sample.outcome == Outcome::Ok).collect();
+        run.measured().filter(|sample| sample.outcome == Outcome::Ok).collect();
     jobs.sort_by_key(|sample| (sample.sent_us, sample.job));
     jobs
 }
@@ -119,19 +119,24 @@ fn reason(before: Level, after: Level) -> String {
 /// When each job ended well, in order. The last one counts until the end of the run, so that the gaps
 /// from the beginning on are the whole run and their mean is that of the run.
 fn ends(run: &Run) -> Vec<u64> {
-    let ok = run.samples.iter().filter(|sample| sample.outcome == Outcome::Ok);
+    let ok = run.measured().filter(|sample| sample.outcome == Outcome::Ok);
     let mut ends: Vec<u64> = ok.map(|sample| sample.finished_us).collect();
     ends.sort_unstable();
-    let last = run.samples.iter().map(|sample| sample.finished_us).max();
+    let last = run.measured().map(|sample| sample.finished_us).max();
     if let (Some(end), Some(last)) = (ends.last_mut(), last) {
         *end = last;
     }
     ends
 }
 
+/// When the first job that counts was due.
+fn first(run: &Run) -> u64 {
+    run.measured().map(|sample| sample.planned_us).min().unwrap_or(0)
+}
+
 /// The time from one end to the next, microseconds.
 fn gaps(run: &Run) -> Vec<f64> {
-    let first = run.samples.iter().map(|sample| sample.planned_us).min().unwrap_or(0);
+    let first = first(run);
     let ends = ends(run);
     let begins = std::iter::once(first).chain(ends.iter().copied());
     begins.zip(&ends).map(|(begin, end)| end.saturating_sub(begin) as f64).collect()
@@ -141,7 +146,7 @@ fn gaps(run: &Run) -> Vec<f64> {
 fn cpu(run: &Run) -> Vec<f64> {
     let ends = ends(run);
     let mut used = vec![0.0; ends.len()];
-    let (mut gap, mut at) = (0, 0);
+    let (mut gap, mut at) = (0, first(run));
     for look in &run.usage {
         let cores = if look.cpu_cores.is_finite() { look.cpu_cores.clamp(0.0, 1e6) } else { 0.0 };
         // A look tells of the time since the one before.

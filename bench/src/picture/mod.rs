@@ -24,21 +24,20 @@ pub use self::timeline::timeline;
 use self::canvas::{Head, picture};
 use self::theme::{MARGIN, NORMAL, SOFT, words};
 use crate::report::is_of_lucky_jobs;
-use crate::{Ending, Outcome, Plan, Run, Sample, Summary};
+use crate::{Ending, Load, Outcome, Run, Sample, Summary};
 
 /// What was run, and how it ended, in a line.
 fn caption(run: &Run) -> String {
     let summary = Summary::of(&run.samples);
-    let Plan::Closed { workers, jobs } = run.plan;
-    let plural = |n: u32| if n == 1 { "" } else { "s" };
-    let mut line = format!(
-        "{} on {}, {workers} worker{}, {jobs} job{}: {} ok",
-        run.scenario.name,
-        run.target,
-        plural(workers.get()),
-        plural(jobs.get()),
-        summary.n_ok
-    );
+    let shape = match &run.plan.load {
+        Load::Closed { workers, until, .. } => {
+            let plural = if workers.get() == 1 { "" } else { "s" };
+            format!("{workers} worker{plural}, {until}")
+        }
+        open @ Load::Open { .. } => open.to_string(),
+    };
+    let (scenario, target) = (&run.scenario.name, &run.target);
+    let mut line = format!("{scenario} on {target}, {shape}: {} ok", summary.n_ok);
     for (reason, n) in &summary.failed {
         line += &format!(", {n} failed ({reason})");
     }
@@ -59,6 +58,10 @@ fn warning(run: &Run) -> Option<String> {
             Some("Unfinished: whoever wrote this run was ended before it".to_owned())
         }
         Ending::CutShort => Some("Cut short: only what had ended by then is here".to_owned()),
+        Ending::Aborted(reason) => Some(format!("Aborted: {reason}")),
+        Ending::Overwhelmed { max_in_flight } => {
+            Some(format!("More than {max_in_flight} jobs in flight: the target does not keep up"))
+        }
         Ending::TargetDied(reason) => Some(format!("The target died: {reason}")),
     }
 }

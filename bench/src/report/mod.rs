@@ -60,7 +60,7 @@ pub(crate) fn is_of_lucky_jobs(run: &Run) -> bool {
 
 /// The run in one line: `VALID: 80 of 80 jobs ended well; p50 6.10 s (…); …`.
 pub fn verdict(run: &Run, summary: &Summary, doubts: &[Doubt]) -> String {
-    let crate::Plan::Closed { jobs, .. } = run.plan;
+    let jobs = run.plan.n_measured().unwrap_or_else(|| run.measured().count() as u64);
     let counts = format!("{} of {jobs} jobs ended well", summary.n_ok);
     if let Some(doubt) = doubts.first() {
         // What a program said last stands below, on lines of its own.
@@ -70,6 +70,7 @@ pub fn verdict(run: &Run, summary: &Summary, doubts: &[Doubt]) -> String {
     }
     let state = match (&run.ending, summary.n_failed()) {
         (Ending::CutShort, _) => "CUT SHORT",
+        (Ending::Aborted(_), _) => "ABORTED",
         (_, 0) => "VALID",
         _ => "FAILED JOBS",
     };

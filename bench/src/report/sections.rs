@@ -4,19 +4,15 @@ use serde_json::Value;
 
 use crate::markdown::table;
 use crate::text::{duration, estimate};
-use crate::{Distribution, Doubt, Ending, Plan, Run, Summary, Usage};
+use crate::{Distribution, Doubt, Ending, Run, Summary, Usage};
 
 /// The percentiles of every table.
 const QUANTILES: [f64; 3] = [0.5, 0.95, 0.99];
 
 /// What was asked for, in a sentence.
 pub fn asked(run: &Run) -> String {
-    let Plan::Closed { workers, jobs } = run.plan;
-    let mut sentence = format!(
-        "{workers} workers, each with one job at a time (closed loop), {jobs} jobs of the scenario `{}` \
-         against {}.",
-        run.scenario.name, run.target
-    );
+    let mut sentence =
+        format!("{} of the scenario `{}` against {}.", run.plan, run.scenario.name, run.target);
     for (name, prefix) in [("began", "Began"), ("weights", "Model weights:")] {
         if let Some(value) = run.environment.get(name) {
             sentence += &format!(" {prefix} {}.", plain(value));

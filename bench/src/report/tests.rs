@@ -12,7 +12,7 @@ fn run(n_jobs: u32) -> Run {
         title: "Short".to_owned(),
         payload: serde_json::Value::Null,
     };
-    let plan = Plan::Closed { workers: some(10), jobs: some(n_jobs.max(1)) };
+    let plan = Plan::closed(some(10), some(n_jobs.max(1)));
     let mut run = Run::new(scenario, plan, "native", 1_795_000_000_000_000);
     run.ending = Ending::Complete;
     run.environment.insert("cores".to_owned(), 2.into());
