@@ -127,9 +127,9 @@ fn littles_law_holds_in_a_queue_and_finds_a_clock_that_is_wrong() {
     assert!(matches!(looked_at(500_000, 100_000)[..], [Doubt::Disorder { .. }, Doubt::Little(_)]));
 }
 
-/// A long test looks at 5,000 runs of each kind in place of 20: `reports/load` has its result.
+/// A long test looks at 2,000 runs of each kind in place of 20: `reports/load` has its result.
 fn n_seeds() -> u64 {
-    if std::env::var_os("REELBENCH_LONG").is_some() { 5_000 } else { 20 }
+    if std::env::var_os("REELBENCH_LONG").is_some() { 2_000 } else { 20 }
 }
 
 /// How many of the runs are doubted, by what.

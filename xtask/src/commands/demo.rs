@@ -153,18 +153,7 @@ mod tests {
         };
         let mut run = bench::Run::new(scenario, bench::Plan::single(), "native", 0);
         run.ending = bench::Ending::Complete;
-        run.samples = vec![bench::Sample {
-            job: 0,
-            planned_us: 0,
-            sent_us: 0,
-            accepted_us: None,
-            started_us: None,
-            finished_us: 2_000_000,
-            observed_us: None,
-            stages: Vec::new(),
-            outcome,
-            extra: serde_json::Value::Null,
-        }];
+        run.samples = vec![bench::Sample { outcome, ..bench::Sample::new(0, 0, 2_000_000) }];
         Tested::new(&run, "runs/a".as_ref(), "runs/a/report.md".into())
     }
 

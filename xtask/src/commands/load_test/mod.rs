@@ -2,6 +2,7 @@
 
 mod drive;
 mod remote;
+mod shape;
 mod tell;
 
 use std::num::NonZeroU32;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use self::drive::{Asked, drive, ready};
+use self::shape::Shape;
 use crate::commands::Context;
 use crate::commands::stand::{self, Flags, Stand};
 use crate::exit::{Exit, Failure};
@@ -29,6 +31,9 @@ const POLL: Duration = Duration::from_millis(100);
 /// Jobs that a service of the user's own is sent without being asked twice: each may cost money.
 const GUARD: u32 = 10;
 
+/// Jobs in all, where nothing is said.
+const JOBS: u32 = 80;
+
 /// Every job of a load test asks for the same: with these it is written, spoken, searched and compared as
 /// if it were the first to ask. The clips themselves come from the store after the first job.
 const COLD: [&str; 4] =
@@ -37,8 +42,9 @@ const COLD: [&str; 4] =
 /// Drive many jobs at once and report the times.
 ///
 /// Starts the fixture servers and the pipeline as processes (or takes a service of yours with --url),
-/// keeps --concurrency jobs in flight until --jobs have ended, and keeps every instant of every job:
-/// planned, sent, accepted, started, each stage, finished. Writes report.md with pictures, run.json,
+/// keeps --concurrency jobs in flight until --jobs have ended (closed loop) or sends --rate jobs a second
+/// however many are in flight (open loop), and keeps every instant of every job: planned, sent, accepted,
+/// started, each stage, finished. A latency begins when its job was due. Writes report.md with pictures, run.json,
 /// samples.jsonl and an HDR log. Each job is written, spoken, searched and compared anew, as jobs that
 /// differ would be; with `--set cache.stages=true --set llm.cache=true --set stock.search_cache_h=24 --set
 /// similarity.cache=true` they take it from one another. Clips are downloaded once: every job after the
@@ -51,11 +57,14 @@ const COLD: [&str; 4] =
 Examples:
   cargo xtask load-test                                 80 short jobs, 10 at a time
   cargo xtask load-test english --concurrency 2 --jobs 20 --set jobs.concurrency=2
+  cargo xtask load-test --rate 0.5 --duration 5m --warm-up 6   one every 2 s on average, as users come
+  cargo xtask load-test --rate 0.2 --arrivals ramp:2 --duration 10m --abort-p95 30s
+  cargo xtask load-test --concurrency 4 --duration 2h          a soak: does it get slower?
   cargo xtask load-test --url https://videos.example.com --token-env VIDEO_TOKEN \\
       --input body.json --concurrency 4 --jobs 40 --max-jobs 40
 
 Exit codes: 0 every job ended well, 1 jobs failed, 2 usage or environment, 4 the run is no measurement \
-(the target died, clocks disagree), 130 interrupted, with a report of what was finished"
+(the target died, clocks disagree, the driver was late, jobs pile up), 130 interrupted, with a report of what was finished"
 )]
 pub struct Args {
     /// A scenario of the fixtures (short, english, …), or a TOML file [default: short]
@@ -64,9 +73,11 @@ pub struct Args {
     /// Jobs in flight
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=64))]
     concurrency: u32,
-    /// Jobs in all
-    #[arg(long, value_name = "N", default_value = "80", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    jobs: u32,
+    /// Jobs that are measured [default: 80; with --trace: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    jobs: Option<u32>,
+    #[command(flatten)]
+    shape: Shape,
     /// A service of yours that speaks our API, in place of a pipeline that is started here
     #[arg(long, value_name = "URL", requires = "input", help_heading = "A service of your own")]
     url: Option<Url>,
@@ -92,7 +103,8 @@ impl Args {
         Self {
             scenario: Some(scenario.to_owned()),
             concurrency,
-            jobs,
+            jobs: Some(jobs),
+            shape: Shape::default(),
             url: None,
             token_env: None,
             input: None,
@@ -102,28 +114,33 @@ impl Args {
         }
     }
 
-    fn plan(&self) -> Plan {
-        let some = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-        Plan::Closed { workers: some(self.concurrency), jobs: some(self.jobs) }
+    /// When each job is due.
+    fn plan(&self) -> anyhow::Result<Plan> {
+        let concurrency = NonZeroU32::new(self.concurrency).unwrap_or(NonZeroU32::MIN);
+        self.shape.plan(concurrency, self.jobs.and_then(NonZeroU32::new))
     }
 
-    /// What can be known to be wrong before any work.
-    fn check(&self) -> anyhow::Result<()> {
+    /// What can be known to be wrong before any work; the plan of what is right.
+    fn check(&self) -> anyhow::Result<Plan> {
         self.flags.check()?;
+        let mut plan = self.plan()?;
         let guard = self.max_jobs.or(self.url.is_some().then_some(GUARD));
-        if let Some(guard) = guard.filter(|&guard| self.jobs > guard) {
+        if let Some(guard) = guard {
             let whom = self.url.as_ref().map_or("the pipeline", Url::as_str);
-            let message =
-                format!("{} jobs would be sent to {whom}, the guard allows {guard}", self.jobs);
-            let hint = format!("each may cost money; if you mean it: --max-jobs {}", self.jobs);
-            return Err(Failure::usage(message).with_hint(hint).into());
+            if let Some(jobs) = plan.n_jobs().filter(|&jobs| jobs > u64::from(guard)) {
+                let message =
+                    format!("{jobs} jobs would be sent to {whom}, the guard allows {guard}");
+                let hint = format!("each may cost money; if you mean it: --max-jobs {jobs}");
+                return Err(Failure::usage(message).with_hint(hint).into());
+            }
+            plan.max_jobs = NonZeroU32::new(guard);
         }
         if self.url.is_some() && self.flags.is_used() {
             let message = "--profile, --set, --build, --no-build and --behaviour are for a pipeline that \
                            is started here, not for --url";
             return Err(Failure::usage(message).into());
         }
-        Ok(())
+        Ok(plan)
     }
 }
 
@@ -154,10 +171,10 @@ pub async fn test(
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Tested> {
-    args.check()?;
+    let plan = args.check()?;
     let (folder, run) = match (&args.url, &args.input) {
-        (Some(url), Some(input)) => remote::test(args, url, input, cx, stop).await?,
-        _ => local(args, cx, stop).await?,
+        (Some(url), Some(input)) => remote::test(args, plan, url, input, cx, stop).await?,
+        _ => local(args, plan, cx, stop).await?,
     };
     folder.save(&run)?;
     let report = folder.report(&run)?;
@@ -173,6 +190,7 @@ fn cold(flags: &Flags) -> Flags {
 /// Against a pipeline that is started for it.
 async fn local(
     args: &Args,
+    plan: Plan,
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<(RunFolder, Run)> {
@@ -187,14 +205,20 @@ async fn local(
     let folder = RunFolder::create(args.out.as_deref(), &cx.paths, &scenario.name)?;
     let mut stand = Stand::start(&prepared, &args.flags, folder.path(), cx).await?;
     let client = NativeClient::new(stand.base.clone())?.with_poll(POLL);
-    let run = loaded(args, scenario, client, &mut stand, &folder, cx, stop).await;
+    let asked = Asked {
+        scenario,
+        plan,
+        target: "the pipeline of this checkout".to_owned(),
+        settings: args.flags.facts(),
+        pid: stand.pid(),
+    };
+    let run = loaded(asked, client, &mut stand, &folder, cx, stop).await;
     stand.stop().await;
     Ok((folder, run?))
 }
 
 async fn loaded(
-    args: &Args,
-    scenario: bench::Scenario,
+    asked: Asked,
     client: NativeClient,
     stand: &mut Stand,
     folder: &RunFolder,
@@ -202,13 +226,6 @@ async fn loaded(
     stop: &CancellationToken,
 ) -> anyhow::Result<Run> {
     ready(&client, cx, stop).await?;
-    let asked = Asked {
-        scenario,
-        plan: args.plan(),
-        target: "the pipeline of this checkout".to_owned(),
-        settings: args.flags.facts(),
-        pid: stand.pid(),
-    };
     // A process that has ended is gone for good: nobody starts it again.
     let died = async |_: &tokio::sync::Notify| loop {
         if let Some(reason) = stand.died() {

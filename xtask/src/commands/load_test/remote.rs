@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bench::{Run, Scenario};
+use bench::{Plan, Run, Scenario};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -29,6 +29,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// first job.
 pub async fn test(
     args: &Args,
+    plan: Plan,
     url: &Url,
     input: &Path,
     cx: &Context<'_>,
@@ -46,7 +47,7 @@ pub async fn test(
     let note = "cores, cpu, memory and the rest are of the driver's machine, not of the service's";
     let settings = vec![("note", note.into())];
     let target = base.to_string();
-    let asked = Asked { scenario, plan: args.plan(), target, settings, pid: None };
+    let asked = Asked { scenario, plan, target, settings, pid: None };
     let died = async |unreached: &Notify| gone(&client, unreached).await;
     let run = drive(asked, client.clone(), &folder, died, cx, stop).await?;
     Ok((folder, run))

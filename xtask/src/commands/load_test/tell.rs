@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bench::{Distribution, Doubt, Ending, Estimate, Outcome, Plan, Run, Summary, text};
+use bench::{Distribution, Doubt, Ending, Estimate, Figures, Outcome, Run, Summary, Warning, text};
 use serde::Serialize;
 
 use crate::commands::Context;
@@ -20,6 +20,8 @@ pub struct Tested {
     pub verdict: String,
     /// What speaks against it.
     pub doubts: Vec<String>,
+    /// What must be known beside the numbers, with what can be done about it.
+    pub warnings: Vec<(String, &'static str)>,
     /// Jobs that ended well.
     pub n_ok: u64,
     /// Jobs that failed.
@@ -34,12 +36,14 @@ pub struct Tested {
     pub times: Vec<Time>,
     #[serde(skip)]
     advice: Option<&'static str>,
+    #[serde(skip)]
+    is_aborted: bool,
 }
 
 /// The percentiles of one time, microseconds.
 #[derive(Debug, Serialize)]
 pub struct Time {
-    /// `latency`, `queue`, `service` or `stage.<name>`.
+    /// `latency`, `queue`, `service`, `lag` or `stage.<name>`.
     pub name: String,
     /// Jobs that have it.
     pub n: u64,
@@ -84,10 +88,12 @@ impl Tested {
             verdict: bench::report::verdict(run, &summary, &doubts),
             n_ok: summary.n_ok,
             n_failed: summary.n_failed(),
-            planned: planned(run.plan),
+            planned: run.plan.n_measured().unwrap_or_else(|| run.measured().count() as u64),
+            warnings: warnings(run),
+            is_aborted: matches!(run.ending, Ending::Aborted(_)),
             failures: failures(run, &summary),
             ok_per_hour: summary.ok_per_hour().filter(|_| !is_lucky),
-            times: if is_lucky { Vec::new() } else { times(&summary) },
+            times: if is_lucky { Vec::new() } else { times(run, &summary) },
             advice: doubts.first().map(Doubt::advice),
             doubts: doubts.iter().map(ToString::to_string).collect(),
         }
@@ -97,7 +103,7 @@ impl Tested {
     pub const fn exit(&self) -> Exit {
         if !self.doubts.is_empty() {
             Exit::Invalid
-        } else if self.n_ok < self.planned {
+        } else if self.is_aborted || self.n_ok < self.planned {
             Exit::Failed
         } else {
             Exit::Pass
@@ -105,9 +111,9 @@ impl Tested {
     }
 }
 
-fn planned(plan: Plan) -> u64 {
-    let Plan::Closed { jobs, .. } = plan;
-    jobs.get().into()
+fn warnings(run: &Run) -> Vec<(String, &'static str)> {
+    let warnings = Warning::of(&Figures::of(run)).into_iter();
+    warnings.map(|warning| (warning.to_string(), warning.advice())).collect()
 }
 
 fn failures(run: &Run, summary: &Summary) -> Vec<(String, u64, String)> {
@@ -121,13 +127,16 @@ fn failures(run: &Run, summary: &Summary) -> Vec<(String, u64, String)> {
     summary.failed.iter().map(|(reason, n)| (reason.clone(), *n, said(reason))).collect()
 }
 
-fn times(summary: &Summary) -> Vec<Time> {
+fn times(run: &Run, summary: &Summary) -> Vec<Time> {
     let mut times = vec![
         Time::of("latency", &summary.latency),
         Time::of("queue", &summary.queue),
         Time::of("service", &summary.service),
     ];
     let stages = summary.stages.iter();
+    if run.plan.is_open() {
+        times.push(Time::of("lag", &summary.lag));
+    }
     times.extend(stages.map(|stage| Time::of(&format!("stage.{}", stage.name), &stage.duration)));
     times.retain(|time| time.n > 0);
     times
@@ -148,6 +157,10 @@ pub fn tell(tested: &Tested, cx: &Context<'_>) {
         cx.ui.warn(doubt);
     }
     if let Some(advice) = tested.advice {
+        cx.ui.hint(advice);
+    }
+    for (warning, advice) in &tested.warnings {
+        cx.ui.warn(warning);
         cx.ui.hint(advice);
     }
     if !tested.times.is_empty() {

@@ -170,13 +170,13 @@ async fn sample<'a>(
     folder: &RunFolder,
     stop: &CancellationToken,
 ) -> anyhow::Result<&'a bench::Sample> {
-    let (plan, asked) = (record.plan, record.scenario.clone());
+    let (plan, asked) = (record.plan.clone(), record.scenario.clone());
     let mut saved = Ok(());
     let keep = |sample: &bench::Sample| {
         record.samples.push(sample.clone());
         saved = folder.save(record);
     };
-    bench::load(plan, asked, Arc::new(target), stop.cancelled(), keep).await;
+    bench::load(&plan, asked, Arc::new(target), stop.cancelled(), keep).await;
     saved?;
     record.ending =
         if stop.is_cancelled() { bench::Ending::CutShort } else { bench::Ending::Complete };

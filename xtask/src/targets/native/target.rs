@@ -63,14 +63,16 @@ impl NativeTarget {
         Driven { extra, ..Driven::new(Outcome::Failed(code.to_owned())) }
     }
 
-    /// Looks until the job has ended; `last` is what was seen of it until then.
+    /// Looks until the job has ended; `last` is what was seen of it until then, and when it was asked for.
     async fn follow(
         &self,
         accepted: &Accepted,
-        last: &mut Option<JobStatus>,
+        clock: bench::Clock,
+        last: &mut Option<(JobStatus, u64)>,
     ) -> anyhow::Result<JobStatus> {
         let mut misses = 0;
         loop {
+            let asked_us = clock.now_us();
             match self.client.status(accepted).await {
                 Ok(status) => {
                     (self.seen)(&status);
@@ -78,7 +80,7 @@ impl NativeTarget {
                         return Ok(status);
                     }
                     misses = 0;
-                    *last = Some(status);
+                    *last = Some((status, asked_us));
                     tokio::time::sleep(self.client.poll()).await;
                 }
                 // It goes on at the service: a look that failed is no end of it.
@@ -111,16 +113,20 @@ impl Target for NativeTarget {
         let exchange = Exchange { sent_us, answered_us: job.clock.now_us() };
         let mut last = None;
         let ended = tokio::select! {
-            ended = self.follow(&accepted, &mut last) => Some(ended),
+            ended = self.follow(&accepted, job.clock, &mut last) => Some(ended),
             () = job.stop.requested() => None,
         };
         let began_us = unix_us().saturating_sub(job.clock.now_us());
         match ended {
-            Some(Ok(status)) => driven(&status, began_us, exchange),
+            Some(Ok(status)) => {
+                let running_us = last.map(|(_, asked_us)| asked_us);
+                Driven { running_us, ..driven(&status, began_us, exchange) }
+            }
             given_up => {
                 // It may have ended meanwhile: then there is nothing to cancel.
                 let _ = self.client.cancel(&accepted).await;
-                let seen = cut_off(&accepted, last.as_ref(), began_us, exchange);
+                let seen =
+                    cut_off(&accepted, last.as_ref().map(|(status, _)| status), began_us, exchange);
                 match given_up {
                     Some(Err(error)) => {
                         let lost = self.lost(job, "target_away", &error).await;
@@ -216,6 +222,7 @@ fn driven(status: &JobStatus, began_us: u64, exchange: Exchange) -> Driven {
             (state, None) => Outcome::Failed(state.as_str().to_owned()),
         },
         extra: serde_json::to_value(status).unwrap_or_default(),
+        ..Driven::new(Outcome::Ok)
     }
 }
 
@@ -309,16 +316,12 @@ mod tests {
         assert_eq!(names, ["narration"]);
 
         let sample = bench::Sample {
-            job: 0,
-            planned_us: 0,
-            sent_us: 0,
             accepted_us: seen.accepted_us,
             started_us: seen.started_us,
-            finished_us: seen.finished_us.expect("it ended"),
-            observed_us: None,
             stages: seen.stages,
             outcome: seen.outcome,
             extra: seen.extra,
+            ..bench::Sample::new(0, 0, seen.finished_us.expect("it ended"))
         };
         let parts = bench::Parts::of(&sample);
         assert_eq!((parts.queue_us, parts.stages_us, parts.rest_us), (4_000, 3_000, 1_000));
