@@ -33,7 +33,7 @@ pub enum Command {
     Demo(demo::Args),
     BuildImage(build_image::Args),
     Run(run::Args),
-    LoadTest(load_test::Args),
+    LoadTest(Box<load_test::Args>),
     Compare(compare::Args),
     FetchModels(fetch_models::Args),
     BuildCuda(build_cuda::Args),

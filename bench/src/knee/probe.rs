@@ -9,7 +9,7 @@ use crate::validity::{Confidence, growth};
 use crate::{Doubt, Ending, Estimate, Outcome, Own, Rate, Run, Summary};
 
 /// What surely does not pile up, as a share of the jobs that come, in a service that keeps up.
-const KEPT_UP: f64 = 0.05;
+const KEPT_UP: f64 = 0.04;
 /// What surely piles up in one that does not.
 const PILES_UP: f64 = 0.01;
 

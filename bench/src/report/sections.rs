@@ -34,6 +34,11 @@ pub fn warnings(run: &Run, summary: &Summary, doubts: &[Doubt]) -> Option<String
              cancelled; the numbers are of those that had ended, which are the quicker ones."
         ));
     }
+    if let Ending::Aborted(reason) = &run.ending {
+        lines.push(format!(
+            "**Aborted**, as the plan says: {reason}. The numbers are of the jobs that had ended."
+        ));
+    }
     if run.environment.get("weights").is_some_and(|value| plain(value).contains("fixture")) {
         lines.push(
             "Fixture weights are random numbers at the real dimensions: they show cost, never quality."

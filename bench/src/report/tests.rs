@@ -56,6 +56,16 @@ fn a_run_whose_target_died_has_no_percentile() {
     insta::assert_snapshot!(report);
 }
 
+#[test]
+fn a_run_that_its_plan_aborted_says_why() {
+    let mut aborted = run(80);
+    aborted.ending =
+        Ending::Aborted("more than 10 % of the last 20 jobs failed (3 of 20)".to_owned());
+    let report = markdown(&aborted);
+    assert!(report.contains("ABORTED: 80 of 80 jobs ended well"), "{report}");
+    assert!(report.contains("as the plan says: more than 10 % of the last 20 jobs"), "{report}");
+}
+
 #[track_caller]
 fn check(run: &Run, expected: &str) {
     let summary = Summary::of(&run.samples);
