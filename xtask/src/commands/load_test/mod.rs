@@ -76,8 +76,6 @@ pub struct Args {
     /// Jobs that are measured [default: 80; with --trace: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     jobs: Option<u32>,
-    #[command(flatten)]
-    shape: Shape,
     /// A service of yours that speaks our API, in place of a pipeline that is started here
     #[arg(long, value_name = "URL", requires = "input", help_heading = "A service of your own")]
     url: Option<Url>,
@@ -95,6 +93,9 @@ pub struct Args {
     /// Folder for the report [default: reports/runs/<time>-<scenario>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    // Its heading would go on to whatever came after it.
+    #[command(flatten)]
+    shape: Shape,
 }
 
 impl Args {
