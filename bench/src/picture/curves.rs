@@ -51,12 +51,28 @@ impl Step {
     }
 }
 
+/// A curve with each step of the scale.
+struct Traced<'a> {
+    curve: &'a Curve<'a>,
+    steps: Vec<Step>,
+}
+
+impl<'a> Traced<'a> {
+    fn of(curve: &'a Curve<'a>) -> Self {
+        Self { curve, steps: curve.steps() }
+    }
+
+    /// The last position at which there is an interval.
+    fn carried_until(&self) -> f64 {
+        self.steps.iter().rev().find(|step| step.is_carried()).map_or(0.0, |step| step.x)
+    }
+}
+
 impl Curve<'_> {
     /// Each step of the scale.
-    fn traced(&self) -> Vec<Step> {
-        let ascending = self.times.ascending();
-        let n = ascending.len() as u64;
-        let at_rank = |rank: u64| ascending[rank as usize - 1];
+    fn steps(&self) -> Vec<Step> {
+        let ranks = self.times.ranks();
+        let n = self.times.n();
         // Beyond this the largest stands for everything.
         let end = ((n as f64).log10() + 0.1).min(END);
         (0..=STEPS)
@@ -64,8 +80,7 @@ impl Curve<'_> {
             .take_while(|x| n > 0 && *x <= end)
             .map(|x| {
                 let q = 1.0 - 10_f64.powf(-x);
-                let known = Estimate::of_dependent(q, n, self.times.worth(), at_rank);
-                Step { x, seen: at_rank(rank(q, n)), known }
+                Step { x, seen: ranks.at(rank(q, n)), known: ranks.quantile(q) }
             })
             .collect()
     }
@@ -75,12 +90,6 @@ impl Curve<'_> {
         let (n, worth) = (self.times.n(), self.times.worth());
         if worth == n { format!("n = {n}") } else { format!("n = {n}, worth {worth}") }
     }
-}
-
-/// The last position at which `curve` has an interval.
-fn carried_until(curve: &Curve<'_>) -> f64 {
-    let traced = curve.traced();
-    traced.iter().rev().find(|step| step.is_carried()).map_or(0.0, |step| step.x)
 }
 
 /// A picture of `curves`, each of at least one time, under `head`.
@@ -119,19 +128,20 @@ fn draw(canvas: &Canvas<'_>, (top, bottom): (f64, f64), curves: &[Curve<'_>]) ->
     let area = canvas.part((MARGIN, top), (WIDTH - 2.0 * MARGIN - 16.0, bottom - top));
     let room = Room { left: 64.0, below: 50.0 };
     let chart = axes::chart(&area, &x, &y, room)?;
-    shade(canvas, &chart, &y, curves)?;
-    for curve in curves {
-        ribbon(canvas, &chart, curve)?;
+    let traced: Vec<Traced<'_>> = curves.iter().map(Traced::of).collect();
+    shade(canvas, &chart, &y, &traced)?;
+    for it in &traced {
+        ribbon(canvas, &chart, it)?;
     }
-    for curve in curves {
-        line(canvas, &chart, curve)?;
+    for it in &traced {
+        line(canvas, &chart, it)?;
     }
-    values(canvas, &chart, curves)
+    values(canvas, &chart, &traced)
 }
 
 /// What is not carried, and by how many jobs.
-fn shade(canvas: &Canvas<'_>, chart: &Chart<'_>, y: &Scale, curves: &[Curve<'_>]) -> Drawn {
-    let fewest = curves.iter().map(|curve| (carried_until(curve), curve));
+fn shade(canvas: &Canvas<'_>, chart: &Chart<'_>, y: &Scale, curves: &[Traced<'_>]) -> Drawn {
+    let fewest = curves.iter().map(|it| (it.carried_until(), it.curve));
     let Some((until, curve)) = fewest.min_by(|one, other| one.0.total_cmp(&other.0)) else {
         return Ok(());
     };
@@ -146,12 +156,12 @@ fn shade(canvas: &Canvas<'_>, chart: &Chart<'_>, y: &Scale, curves: &[Curve<'_>]
     canvas.text((right - 8.0, bottom - 14.0), &text, &style)
 }
 
-fn ribbon(canvas: &Canvas<'_>, chart: &Chart<'_>, curve: &Curve<'_>) -> Drawn {
+fn ribbon(canvas: &Canvas<'_>, chart: &Chart<'_>, Traced { curve, steps }: &Traced<'_>) -> Drawn {
     let (mut low_side, mut high_side) = (Vec::new(), Vec::new());
-    for Step { x, known, .. } in curve.traced() {
+    for Step { x, known, .. } in steps {
         if let Estimate::Carried { low, high, .. } = known {
-            low_side.push(place(chart, x, low as f64));
-            high_side.push(place(chart, x, high as f64));
+            low_side.push(place(chart, *x, *low as f64));
+            high_side.push(place(chart, *x, *high as f64));
         }
     }
     high_side.reverse();
@@ -159,10 +169,9 @@ fn ribbon(canvas: &Canvas<'_>, chart: &Chart<'_>, curve: &Curve<'_>) -> Drawn {
     canvas.polygon(&low_side, curve.colour.mix(0.18))
 }
 
-fn line(canvas: &Canvas<'_>, chart: &Chart<'_>, curve: &Curve<'_>) -> Drawn {
-    let traced = curve.traced();
+fn line(canvas: &Canvas<'_>, chart: &Chart<'_>, Traced { curve, steps }: &Traced<'_>) -> Drawn {
     let mut last = None;
-    for stretch in traced.chunk_by(|one, next| one.is_carried() == next.is_carried()) {
+    for stretch in steps.chunk_by(|one, next| one.is_carried() == next.is_carried()) {
         let at = |step: &Step| place(chart, step.x, step.seen as f64);
         let places: Vec<(f64, f64)> = last.into_iter().chain(stretch.iter().map(at)).collect();
         last = places.last().copied();
@@ -198,15 +207,15 @@ fn labels(canvas: &Canvas<'_>, mut labels: Vec<Label>, up: f64) -> Drawn {
 }
 
 /// A mark and its value at each percentile.
-fn values(canvas: &Canvas<'_>, chart: &Chart<'_>, curves: &[Curve<'_>]) -> Drawn {
+fn values(canvas: &Canvas<'_>, chart: &Chart<'_>, curves: &[Traced<'_>]) -> Drawn {
     for q in MARKED {
         let mut values = Vec::new();
-        for curve in curves {
-            values.extend(curve.value(canvas, chart, q)?);
+        for it in curves {
+            values.extend(it.curve.value(canvas, chart, q)?);
         }
         labels(canvas, values, 0.0)?;
     }
-    labels(canvas, curves.iter().filter_map(|curve| curve.largest(chart)).collect(), 1.0)
+    labels(canvas, curves.iter().filter_map(|it| it.largest(chart)).collect(), 1.0)
 }
 
 impl Curve<'_> {
@@ -229,14 +238,16 @@ impl Curve<'_> {
         let style = words(SMALL, self.colour).pos(side);
         Ok(Some(Label { place: (x + aside, y + away), text, style }))
     }
+}
 
+impl Traced<'_> {
     /// The largest, at the end of what was seen.
     fn largest(&self, chart: &Chart<'_>) -> Option<Label> {
-        let Step { x, seen, known: Estimate::Bounded { .. } } = self.traced().pop()? else {
+        let Some(Step { x, seen, known: Estimate::Bounded { .. } }) = self.steps.last() else {
             return None;
         };
-        let text = format!("largest: {}", text::duration(seen));
-        let (x, y) = place(chart, x, seen as f64);
+        let text = format!("largest: {}", text::duration(*seen));
+        let (x, y) = place(chart, *x, *seen as f64);
         let is_far = x + theme::width(&text, SMALL) > WIDTH - 120.0;
         let (side, place) = if is_far { (RIGHT, (x, y - 12.0)) } else { (LEFT, (x + 6.0, y)) };
         Some(Label { place, text, style: words(SMALL, SOFT).pos(side) })

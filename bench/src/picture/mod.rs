@@ -1,7 +1,7 @@
 //! Pictures of a run: SVG documents as strings, the same bytes for the same run.
 //!
-//! They stand alone: no script, nothing from outside, a white ground (a page may be dark), a name and a
-//! description for those who do not see them. No meaning is carried by colour alone. Axes and shapes are
+//! They stand alone: no script, nothing from outside, a ground of their own, light or dark as the reader's
+//! system is, a name and a description for those who do not see them. No meaning is carried by colour alone. Axes and shapes are
 //! drawn by `plotters`; what it writes is put into a document of a fixed width by [`canvas`].
 //!
 //! They know nothing of files, and nothing of what a stage is.
@@ -10,25 +10,32 @@ mod axes;
 mod canvas;
 mod comparison;
 mod curves;
+mod knee;
 mod legend;
+mod pairs;
 mod percentiles;
+mod shares;
 mod stages;
 mod theme;
 mod timeline;
 
-pub use self::comparison::comparison;
+pub use self::comparison::{comparison, percentiles_of_two};
+pub use self::knee::{Probe, knee};
+pub use self::pairs::{Pair, Pairs, pairs};
 pub use self::percentiles::percentiles;
+pub use self::shares::{shares, shares_of_two};
 pub use self::stages::stages;
 pub use self::timeline::timeline;
+
+use std::collections::BTreeMap;
 
 use self::canvas::{Head, picture};
 use self::theme::{MARGIN, NORMAL, SOFT, words};
 use crate::report::is_of_lucky_jobs;
-use crate::{Ending, Outcome, Plan, Run, Sample, Summary};
+use crate::{Ending, Outcome, Plan, Run, Summary};
 
 /// What was run, and how it ended, in a line.
-fn caption(run: &Run) -> String {
-    let summary = Summary::of(&run.samples);
+fn caption(run: &Run, summary: &Summary) -> String {
     let Plan::Closed { workers, jobs } = run.plan;
     let plural = |n: u32| if n == 1 { "" } else { "s" };
     let mut line = format!(
@@ -83,16 +90,22 @@ fn nothing(head: &Head, reason: &str) -> String {
 }
 
 /// The names of all stages of `run`: in the order of the summary, then those that only jobs had which did
-/// not end well. A stage has the same colour in every picture.
-fn stage_names(run: &Run) -> Vec<String> {
-    let of = |samples: &[Sample]| -> Vec<String> {
-        Summary::of(samples).stages.into_iter().map(|stage| stage.name).collect()
-    };
-    let as_ok = |sample: &Sample| Sample { outcome: Outcome::Ok, ..sample.clone() };
-    let mut names = of(&run.samples);
-    let all = of(&run.samples.iter().map(as_ok).collect::<Vec<_>>());
-    names.extend(all.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
-    names
+/// not end well, in the order of their mean start. A stage has the same colour in every picture.
+fn stage_names(run: &Run, summary: &Summary) -> Vec<String> {
+    let known = |name: &str| summary.stages.iter().any(|stage| stage.name == name);
+    let mut others: BTreeMap<&str, (u128, u128)> = BTreeMap::new();
+    for sample in run.samples.iter().filter(|sample| sample.outcome != Outcome::Ok) {
+        for span in sample.stages.iter().filter(|span| !known(&span.name)) {
+            let (starts_us, n) = others.entry(&span.name).or_default();
+            *starts_us += u128::from(span.start_us.saturating_sub(sample.sent_us));
+            *n += 1;
+        }
+    }
+    let mut others: Vec<(&str, u128)> =
+        others.into_iter().map(|(name, (starts_us, n))| (name, starts_us / n)).collect();
+    others.sort_by_key(|(_, start_us)| *start_us);
+    let names = summary.stages.iter().map(|stage| stage.name.clone());
+    names.chain(others.into_iter().map(|(name, _)| name.to_owned())).collect()
 }
 
 #[cfg(test)]

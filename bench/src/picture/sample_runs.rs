@@ -140,8 +140,10 @@ fn usage(samples: &[Sample], n_cards: usize, seed: &mut u64) -> Vec<Usage> {
                     busy: (renders[look] * 0.3).min(1.0),
                     memory_bytes: 6_000_000_000,
                     power_w: Some(230.0),
+                    ..GpuUsage::default()
                 })
                 .collect(),
+            ..Usage::default()
         })
         .collect()
 }
