@@ -16,7 +16,7 @@ use serde::Serialize;
 
 pub use self::differences::Difference;
 pub use self::interval::Ratio;
-pub use self::markdown::{PAGE, files, markdown};
+pub use self::markdown::{PAGE, files, markdown, page};
 pub use self::metric::{Better, Level, Metric, Section, Unit, Word};
 pub use self::warnings::{Side, Warning};
 use crate::{Doubt, Run, Summary};

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::page::tests::{check_sound, words};
 use crate::picture::sample_runs::{self, Shape};
 use crate::picture::tests::any_run;
 use crate::{Ending, Outcome, Usage};
@@ -118,10 +119,15 @@ fn a_page_on_disk_has_its_picture_beside_it() {
     let run = sample_runs::run(USUAL);
     let files = files(&run, &run);
     let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, [PAGE, "comparison.svg"]);
-    let plain = markdown(&Comparison::of(&run, &run));
+    assert_eq!(names, [PAGE, "comparison.html", "comparison.svg"]);
+    let comparison = Comparison::of(&run, &run);
+    let plain = markdown(&comparison);
     assert!(files[0].1.contains("](comparison.svg)") && !plain.contains(".svg"));
-    assert!(files[1].1.contains("before and after</title>"));
+    assert!(files[2].1.contains("before and after</title>"));
+    let html = &files[1].1;
+    check_sound(html);
+    assert!(words(html).starts_with(&comparison.verdict()), "the verdict comes first");
+    assert!(html.contains("<svg") && html.len() < 200_000, "{} bytes", html.len());
 }
 
 #[test]
