@@ -1,23 +1,41 @@
-//! A run as a report: Markdown and its companions, a pure function of the run, byte for byte.
+//! A run as a report: Markdown, HTML, JSON and their companions, a pure function of the run, byte for byte.
 
+pub(crate) mod again;
+pub mod gate;
+pub mod github;
 mod sections;
 
-use crate::{Doubt, Ending, Run, Summary, hdr_log, picture, text};
+pub use self::again::Side;
+use crate::page::{Block, Page, Tone};
+use crate::{Doubt, Ending, Record, Run, Summary, hdr_log, hgrm, text};
 
 /// Name of the Markdown in the folder of a run.
 pub const REPORT: &str = "report.md";
 
 /// Every name that [`files`] may give.
-pub const NAMES: [&str; 5] = [REPORT, "timeline.svg", "times.hlog", "latency.svg", "stages.svg"];
+pub const NAMES: [&str; 9] = [
+    REPORT,
+    "report.html",
+    "report.json",
+    "timeline.svg",
+    "times.hlog",
+    "latency.hgrm",
+    "latency.svg",
+    "ecdf.svg",
+    "stages.svg",
+];
 
 /// Every file of the report of `run`: its name, and what stands in it.
 pub fn files(run: &Run) -> Vec<(&'static str, String)> {
     let summary = Summary::of(&run.samples);
-    let mut files = vec![(REPORT, markdown(run)), ("timeline.svg", picture::timeline(run))];
+    let record = Record::of(&run.samples);
+    let page = of(run, &summary, &record);
+    let mut files =
+        vec![(REPORT, page.markdown()), ("report.html", page.html()), ("report.json", page.json())];
+    files.extend(page.pictures());
     if has_times(run, &summary) {
-        files.push(("times.hlog", hdr_log(run, &summary)));
-        files.push(("latency.svg", picture::percentiles(run)));
-        files.push(("stages.svg", picture::stages(run)));
+        files.push(("times.hlog", hdr_log(run, &record, summary.span_us)));
+        files.push(("latency.hgrm", hgrm(summary.latency.histogram(), 1e6)));
     }
     files
 }
@@ -27,30 +45,42 @@ fn has_times(run: &Run, summary: &Summary) -> bool {
     summary.n_ok > 0 && !is_of_lucky_jobs(run)
 }
 
+/// The report as Markdown.
+pub fn markdown(run: &Run) -> String {
+    page(run).markdown()
+}
+
 /// The report: the verdict in one line, latency, where the time went, stages, pictures, failures, use
 /// of the machine, environment, and how to do it again.
 ///
 /// A run whose target died has no percentiles: the jobs that had ended by then are the lucky ones.
-pub fn markdown(run: &Run) -> String {
-    let summary = Summary::of(&run.samples);
-    let doubts = Doubt::of(run, &summary);
-    let mut sections = vec![
-        format!("# Load test: {}", run.scenario.name),
-        format!("**{}**", verdict(run, &summary, &doubts)),
-        sections::asked(run),
-    ];
-    sections.extend(sections::warnings(run, &summary, &doubts));
-    if has_times(run, &summary) {
-        sections.push(sections::latency(&summary));
-        sections.push(sections::parts(&summary));
-        sections.push(sections::stages(&summary));
+pub fn page(run: &Run) -> Page {
+    of(run, &Summary::of(&run.samples), &Record::of(&run.samples))
+}
+
+fn of(run: &Run, summary: &Summary, record: &Record) -> Page {
+    let doubts = Doubt::of(run, summary);
+    let mut blocks: Vec<Block> = vec![sections::asked(run)];
+    blocks.extend(sections::warnings(run, summary, &doubts));
+    if has_times(run, summary) {
+        blocks.extend(sections::latency(run, summary));
+        blocks.extend(sections::slices(record));
+        blocks.extend(sections::parts(summary));
+        blocks.extend(sections::stages(run, summary));
     }
-    sections.push(sections::timeline());
-    sections.extend(sections::failures(&summary));
-    sections.extend(sections::usage(run, &summary));
-    sections.push(sections::environment(run));
-    sections.push(sections::files());
-    sections.join("\n\n") + "\n"
+    blocks.extend(sections::timeline(run, summary));
+    blocks.extend(sections::failures(summary));
+    blocks.extend(sections::usage(run, summary));
+    blocks.extend(sections::environment(run));
+    blocks.extend(sections::again(run));
+    blocks.extend(sections::files());
+    let tone = match (doubts.is_empty(), &run.ending, summary.n_failed()) {
+        (true, Ending::Complete, 0) => Tone::Good,
+        (true, Ending::CutShort, 0) => Tone::Unsure,
+        _ => Tone::Bad,
+    };
+    let title = format!("Load test: {}", run.scenario.name);
+    Page { title, verdict: verdict(run, summary, &doubts), tone, blocks }
 }
 
 /// Whether what ended well says nothing of what would have.
