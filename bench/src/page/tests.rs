@@ -41,7 +41,7 @@ pub(crate) fn words(html: &str) -> String {
     let body = document
         .descendants()
         .find(|node| node.has_tag_name(("http://www.w3.org/1999/xhtml", "body")));
-    let texts = body.expect("a body").descendants().filter(|node| node.is_text());
+    let texts = body.expect("a body").descendants().filter(Node::is_text);
     texts.filter_map(|node| node.text()).collect::<Vec<_>>().join(" ").trim_start().to_owned()
 }
 

@@ -6,6 +6,7 @@ use super::axes::{self, Chart, Room, Scale, place};
 use super::canvas::{Canvas, Drawn, Head, picture};
 use super::legend::{Entry, Legend};
 use super::theme::{self, LEFT, MARGIN, MIDDLE, RIGHT, SHADE, SMALL, SOFT, WIDTH, words};
+use crate::distribution::Ranks;
 use crate::quantile::rank;
 use crate::{Distribution, Estimate, text};
 
@@ -24,8 +25,7 @@ pub(super) struct Curve<'a> {
     pub times: &'a Distribution,
 }
 
-/// What marks a percentile on a curve, so that curves differ in more than colour. The values of the round
-/// one stand above it, those of the square one below.
+/// What marks a percentile on a curve, so that curves differ in more than colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     Round,
@@ -55,11 +55,13 @@ impl Step {
 struct Traced<'a> {
     curve: &'a Curve<'a>,
     steps: Vec<Step>,
+    ranks: Ranks,
 }
 
 impl<'a> Traced<'a> {
     fn of(curve: &'a Curve<'a>) -> Self {
-        Self { curve, steps: curve.steps() }
+        let ranks = curve.times.ranks();
+        Self { curve, steps: curve.steps(&ranks), ranks }
     }
 
     /// The last position at which there is an interval.
@@ -70,8 +72,7 @@ impl<'a> Traced<'a> {
 
 impl Curve<'_> {
     /// Each step of the scale.
-    fn steps(&self) -> Vec<Step> {
-        let ranks = self.times.ranks();
+    fn steps(&self, ranks: &Ranks) -> Vec<Step> {
         let n = self.times.n();
         // Beyond this the largest stands for everything.
         let end = ((n as f64).log10() + 0.1).min(END);
@@ -156,7 +157,11 @@ fn shade(canvas: &Canvas<'_>, chart: &Chart<'_>, y: &Scale, curves: &[Traced<'_>
     canvas.text((right - 8.0, bottom - 14.0), &text, &style)
 }
 
-fn ribbon(canvas: &Canvas<'_>, chart: &Chart<'_>, Traced { curve, steps }: &Traced<'_>) -> Drawn {
+fn ribbon(
+    canvas: &Canvas<'_>,
+    chart: &Chart<'_>,
+    Traced { curve, steps, .. }: &Traced<'_>,
+) -> Drawn {
     let (mut low_side, mut high_side) = (Vec::new(), Vec::new());
     for Step { x, known, .. } in steps {
         if let Estimate::Carried { low, high, .. } = known {
@@ -169,7 +174,7 @@ fn ribbon(canvas: &Canvas<'_>, chart: &Chart<'_>, Traced { curve, steps }: &Trac
     canvas.polygon(&low_side, curve.colour.mix(0.18))
 }
 
-fn line(canvas: &Canvas<'_>, chart: &Chart<'_>, Traced { curve, steps }: &Traced<'_>) -> Drawn {
+fn line(canvas: &Canvas<'_>, chart: &Chart<'_>, Traced { curve, steps, .. }: &Traced<'_>) -> Drawn {
     let mut last = None;
     for stretch in steps.chunk_by(|one, next| one.is_carried() == next.is_carried()) {
         let at = |step: &Step| place(chart, step.x, step.seen as f64);
@@ -210,37 +215,50 @@ fn labels(canvas: &Canvas<'_>, mut labels: Vec<Label>, up: f64) -> Drawn {
 fn values(canvas: &Canvas<'_>, chart: &Chart<'_>, curves: &[Traced<'_>]) -> Drawn {
     for q in MARKED {
         let mut values = Vec::new();
+        let highest = curves.iter().map(|it| it.seen(q)).max();
         for it in curves {
-            values.extend(it.curve.value(canvas, chart, q)?);
+            let is_upper = values.is_empty() && Some(it.seen(q)) == highest;
+            values.extend(it.value(canvas, chart, q, is_upper)?);
         }
         labels(canvas, values, 0.0)?;
     }
     labels(canvas, curves.iter().filter_map(|it| it.largest(chart)).collect(), 1.0)
 }
 
-impl Curve<'_> {
-    /// Draws the mark at `q` and gives its value.
-    fn value(&self, canvas: &Canvas<'_>, chart: &Chart<'_>, q: f64) -> Drawn<Option<Label>> {
+impl Traced<'_> {
+    /// The quantile of the sample itself.
+    fn seen(&self, q: f64) -> u64 {
+        self.ranks.at(rank(q, self.curve.times.n()))
+    }
+
+    /// Draws the mark at `q` and gives its value: above the mark of the upper curve, below that of the
+    /// other.
+    fn value(
+        &self,
+        canvas: &Canvas<'_>,
+        chart: &Chart<'_>,
+        q: f64,
+        is_upper: bool,
+    ) -> Drawn<Option<Label>> {
+        let Curve { shape, colour, .. } = *self.curve;
         let at = |us: u64| place(chart, position(q), us as f64);
-        let ((x, y), away, text) = match self.times.quantile(q) {
+        let ((x, y), away, text) = match self.ranks.quantile(q) {
             Estimate::Carried { value, .. } => {
-                self.shape.draw(canvas, at(value), self.colour)?;
-                (at(value), self.shape.away(), text::duration(value))
+                shape.draw(canvas, at(value), colour)?;
+                (at(value), if is_upper { -16.0 } else { 16.0 }, text::duration(value))
             }
             // Below it: what was seen lies above.
             Estimate::Bounded { low: Some(low), .. } => {
-                arrow(canvas, at(low), self.colour)?;
+                arrow(canvas, at(low), colour)?;
                 (at(low), 15.0, format!("> {}", text::duration(low)))
             }
             Estimate::Bounded { low: None, .. } => return Ok(None),
         };
         let (side, aside) = if q > 0.995 { (RIGHT, 6.0) } else { (MIDDLE, 0.0) };
-        let style = words(SMALL, self.colour).pos(side);
+        let style = words(SMALL, colour).pos(side);
         Ok(Some(Label { place: (x + aside, y + away), text, style }))
     }
-}
 
-impl Traced<'_> {
     /// The largest, at the end of what was seen.
     fn largest(&self, chart: &Chart<'_>) -> Option<Label> {
         let Some(Step { x, seen, known: Estimate::Bounded { .. } }) = self.steps.last() else {
@@ -255,14 +273,6 @@ impl Traced<'_> {
 }
 
 impl Shape {
-    /// From a mark down to its value.
-    const fn away(self) -> f64 {
-        match self {
-            Self::Round => -16.0,
-            Self::Square => 16.0,
-        }
-    }
-
     fn draw(self, canvas: &Canvas<'_>, (x, y): (f64, f64), colour: RGBColor) -> Drawn {
         match self {
             Self::Round => canvas.dot((x, y), 4.5, colour),

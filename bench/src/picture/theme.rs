@@ -54,7 +54,7 @@ const DARK: [(RGBColor, &str); 11] = [
     (SHADE, "#1A202A"),
     (WAIT, "#3D444D"),
     (REST, "#6E7681"),
-    (FIRST, "#4DA3E8"),
+    (FIRST, "#4184E4"),
     (SECOND, "#F0883E"),
     (STAGES[7], "#C9D1D9"),
 ];

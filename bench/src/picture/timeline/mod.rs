@@ -37,7 +37,11 @@ pub fn timeline(run: &Run, summary: &Summary) -> String {
     let every = run.samples.len().div_ceil(MOST_COUNTED).max(1);
     let jobs: Vec<Vec<Piece>> =
         run.samples.iter().step_by(every).map(|sample| pieces(sample, &names)).collect();
-    let (lane_of, n_lanes) = pieces::lanes(&run.samples);
+    let (lane_of, n_lanes) = if every > 1 {
+        (Vec::new(), pieces::most_at_once(&run.samples))
+    } else {
+        pieces::lanes(&run.samples)
+    };
     let end_us = end_us(run) as f64;
     let seen = seen(&jobs, end_us);
     let n_pieces: usize = seen.iter().map(Vec::len).sum();
