@@ -53,25 +53,34 @@ impl Summary {
         for sample in in_turn {
             match &sample.outcome {
                 Outcome::Ok => {
-                    summary.count(sample);
-                    series.add(sample);
+                    let parts = Parts::of(sample);
+                    summary.count(sample, parts);
+                    series.add(sample, parts);
                 }
                 Outcome::Failed(code) => *summary.failed.entry(code.clone()).or_default() += 1,
                 Outcome::Cancelled => summary.n_cancelled += 1,
             }
         }
-        summary.latency = Distribution::of_series(&series.latency);
-        summary.service = Distribution::of_series(&series.service);
-        summary.lag = Distribution::of_series(&series.lag);
-        summary.submit = Distribution::of_series(&series.submit);
-        summary.queue = Distribution::of_series(&series.queue);
-        summary.rest = Distribution::of_series(&series.rest);
-        summary.stages = in_order(series.stages);
+        summary.distribute(series);
         summary
     }
 
-    fn count(&mut self, sample: &Sample) {
-        let parts = Parts::of(sample);
+    /// Makes distributions of `series`; of the stages beside all others, since both are as much work.
+    fn distribute(&mut self, series: Series<'_>) {
+        let Series { latency, service, lag, submit, queue, rest, stages } = series;
+        std::thread::scope(|scope| {
+            let stages = scope.spawn(|| in_order(stages));
+            self.latency = Distribution::of_series(&latency);
+            self.service = Distribution::of_series(&service);
+            self.lag = Distribution::of_series(&lag);
+            self.submit = Distribution::of_series(&submit);
+            self.queue = Distribution::of_series(&queue);
+            self.rest = Distribution::of_series(&rest);
+            self.stages = stages.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        });
+    }
+
+    fn count(&mut self, sample: &Sample, parts: Parts) {
         self.n_ok += 1;
         self.parts = self.parts + parts;
         self.closure_error = self.closure_error.max(parts.closure_error(sample));
@@ -108,8 +117,7 @@ struct Stage {
 }
 
 impl<'a> Series<'a> {
-    fn add(&mut self, sample: &'a Sample) {
-        let parts = Parts::of(sample);
+    fn add(&mut self, sample: &'a Sample, parts: Parts) {
         self.latency.push(sample.latency_us());
         let service = sample.started_us.map(|start| sample.finished_us.saturating_sub(start));
         self.service.extend(service);

@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use super::interval::{Interval, Ratio};
-use crate::dependence::worth;
 use crate::{Distribution, Estimate, text};
 
 /// One figure of both runs.
@@ -126,16 +125,13 @@ pub enum Level {
 }
 
 impl Level {
-    /// Quantile `q` of the times of jobs in the order in which they were sent.
-    pub(super) fn of(times: &[u64], q: f64) -> Self {
-        let n = times.len() as u64;
+    /// Quantile `q` of the times of jobs, as wide as those of the independent ones that they are worth.
+    pub(super) fn of(times: &Distribution, q: f64) -> Self {
+        let (n, worth) = (times.n(), times.worth());
         if n == 0 {
             return Self::Absent;
         }
-        // As the report counts them: within 0.1 %.
-        let ascending = times.iter().copied().collect::<Distribution>().ascending();
-        let worth = worth(times);
-        match Estimate::of_dependent(q, n, worth, |rank| ascending[rank as usize - 1]) {
+        match times.quantile(q) {
             Estimate::Carried { value, low, high } => {
                 Self::Known { value: value as f64, low: low as f64, high: high as f64 }
             }

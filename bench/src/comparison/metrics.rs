@@ -2,7 +2,7 @@
 
 use super::interval::{self, Interval, MEAN_NEEDS, Ratio};
 use super::metric::{Better, Level, Metric, Section, Unit, Word};
-use crate::{Ending, Outcome, Parts, Run, Sample, Summary};
+use crate::{Distribution, Ending, Outcome, Run, Summary};
 
 /// Shorter times are taken for this: half of what the clock tells apart, in microseconds.
 const LEAST_US: f64 = 0.5;
@@ -11,17 +11,12 @@ type Arm<'a> = (&'a Run, &'a Summary);
 
 /// Everything that both runs can say, the latency first.
 pub(super) fn metrics(before: Arm<'_>, after: Arm<'_>) -> Vec<Metric> {
-    let jobs = [before.0, after.0].map(well);
-    let times = |name: &str, section, of: fn(&Sample) -> Option<u64>, q| {
-        let level = |jobs: &[&Sample]| {
-            Level::of(&jobs.iter().filter_map(|job| of(job)).collect::<Vec<_>>(), q)
-        };
-        timed(name, section, [level(&jobs[0]), level(&jobs[1])])
+    let times = |name: &str, section, of: fn(&Summary) -> &Distribution, q| {
+        timed(name, section, [before.1, after.1].map(|summary| Level::of(of(summary), q)))
     };
-    let latency: fn(&Sample) -> Option<u64> = |job| Some(job.latency_us());
-    let queue: fn(&Sample) -> Option<u64> = |job| Some(Parts::of(job).queue_us);
-    let service: fn(&Sample) -> Option<u64> =
-        |job| Some(job.finished_us.saturating_sub(job.started_us?));
+    let latency: fn(&Summary) -> &Distribution = |summary| &summary.latency;
+    let queue: fn(&Summary) -> &Distribution = |summary| &summary.queue;
+    let service: fn(&Summary) -> &Distribution = |summary| &summary.service;
     let mut metrics = vec![
         times("latency p50", Section::Primary, latency, 0.5),
         times("latency p95", Section::Job, latency, 0.95),
@@ -31,7 +26,7 @@ pub(super) fn metrics(before: Arm<'_>, after: Arm<'_>) -> Vec<Metric> {
         times("service time p50", Section::Job, service, 0.5),
         times("service time p95", Section::Job, service, 0.95),
     ];
-    metrics.extend(stages(&jobs, before.1, after.1));
+    metrics.extend(stages(before.1, after.1));
     metrics.push(throughput(before, after));
     metrics.push(failures(before.1, after.1));
     metrics.extend(processor(before, after));
@@ -42,27 +37,18 @@ pub(super) fn metrics(before: Arm<'_>, after: Arm<'_>) -> Vec<Metric> {
     metrics
 }
 
-/// The jobs that ended well, in the order in which they were sent.
-fn well(run: &Run) -> Vec<&Sample> {
-    let mut jobs: Vec<&Sample> =
-        run.samples.iter().filter(|sample| sample.outcome == Outcome::Ok).collect();
-    jobs.sort_by_key(|sample| (sample.sent_us, sample.job));
-    jobs
-}
-
 /// Each stage of either run.
-fn stages(jobs: &[Vec<&Sample>; 2], before: &Summary, after: &Summary) -> Vec<Metric> {
+fn stages(before: &Summary, after: &Summary) -> Vec<Metric> {
     let mut names: Vec<&str> = before.stages.iter().map(|stage| stage.name.as_str()).collect();
     let new = after.stages.iter().map(|stage| stage.name.as_str());
     names.extend(new.filter(|name| !before.stages.iter().any(|stage| stage.name == *name)));
-    let times = |name: &str, jobs: &[&Sample]| -> Vec<u64> {
-        let spans = jobs.iter().flat_map(|job| &job.stages).filter(|span| span.name == name);
-        spans.map(|span| span.end_us.saturating_sub(span.start_us)).collect()
+    let level = |summary: &Summary, name: &str, q| {
+        let stage = summary.stages.iter().find(|stage| stage.name == name);
+        stage.map_or(Level::Absent, |stage| Level::of(&stage.duration, q))
     };
     let metrics = names.iter().flat_map(|name| {
-        let times = [times(name, &jobs[0]), times(name, &jobs[1])];
         [(0.5, "p50"), (0.95, "p95")].map(|(q, percentile)| {
-            let levels = times.each_ref().map(|times| Level::of(times, q));
+            let levels = [level(before, name, q), level(after, name, q)];
             timed(&format!("{name} {percentile}"), Section::Stage, levels)
         })
     });

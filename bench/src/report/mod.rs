@@ -27,9 +27,8 @@ pub const NAMES: [&str; 9] = [
 
 /// Every file of the report of `run`: its name, and what stands in it.
 pub fn files(run: &Run) -> Vec<(&'static str, String)> {
-    let summary = Summary::of(&run.samples);
-    let record = Record::of(&run.samples);
-    let page = of(run, &summary, &record);
+    let (summary, record) = summed_up(run);
+    let page = page_of(run, &summary, &record);
     let mut files =
         vec![(REPORT, page.markdown()), ("report.html", page.html()), ("report.json", page.json())];
     files.extend(page.pictures());
@@ -55,10 +54,21 @@ pub fn markdown(run: &Run) -> String {
 ///
 /// A run whose target died has no percentiles: the jobs that had ended by then are the lucky ones.
 pub fn page(run: &Run) -> Page {
-    of(run, &Summary::of(&run.samples), &Record::of(&run.samples))
+    let (summary, record) = summed_up(run);
+    page_of(run, &summary, &record)
 }
 
-fn of(run: &Run, summary: &Summary, record: &Record) -> Page {
+/// What the samples say, and their times: one beside the other, since both are as much work.
+fn summed_up(run: &Run) -> (Summary, Record) {
+    std::thread::scope(|scope| {
+        let record = scope.spawn(|| Record::of(&run.samples));
+        let summary = Summary::of(&run.samples);
+        (summary, record.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
+/// [`page`] of what is summed up and recorded already.
+pub fn page_of(run: &Run, summary: &Summary, record: &Record) -> Page {
     let doubts = Doubt::of(run, summary);
     let mut blocks: Vec<Block> = vec![sections::asked(run)];
     blocks.extend(sections::warnings(run, summary, &doubts));

@@ -13,7 +13,7 @@ use crate::Distribution;
 use crate::comparison::{Better, Difference, Unit};
 use crate::page::{Block, Page, Tone};
 use crate::picture::Pair;
-use crate::report::{Side, again};
+use crate::report::{Side, again, github};
 
 /// Name of the Markdown in the folder of a gate.
 pub const PAGE: &str = "gate.md";
@@ -154,12 +154,17 @@ pub struct Advice {
     pub advice: String,
 }
 
-/// Every file of the page: its name, and what stands in it.
+/// Every file of the page: its name, and what stands in it. The last three are what GitHub is told.
 pub fn files(gate: &Gate) -> Vec<(&'static str, String)> {
     let page = page(gate);
     let mut files =
         vec![(PAGE, page.markdown()), ("gate.html", page.html()), ("gate.json", page.json())];
     files.extend(page.pictures());
+    files.extend([
+        ("summary.md", github::summary(&page)),
+        ("comment.md", github::comment(&page, &format!("gate-{}", gate.scenario))),
+        ("annotations.txt", github::annotations(&page)),
+    ]);
     files
 }
 

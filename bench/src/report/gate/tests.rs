@@ -152,7 +152,9 @@ fn a_regression_is_a_page() {
 fn the_page_is_small_and_has_its_pictures() {
     let files = files(&regression());
     let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, [PAGE, "gate.html", "gate.json", "pairs.svg", "latency.svg", "ecdf.svg"]);
+    let pages = [PAGE, "gate.html", "gate.json", "pairs.svg", "latency.svg", "ecdf.svg"];
+    let told = ["summary.md", "comment.md", "annotations.txt"];
+    assert_eq!(names, [pages.as_slice(), &told].concat());
     let html = &files[1].1;
     assert!(html.len() < 200_000, "{} bytes", html.len());
     assert_eq!(html.matches("<svg").count(), 3);
