@@ -81,10 +81,20 @@ impl StageSpan {
     }
 }
 
-/// How much time at least one of `intervals` covers.
-fn union(intervals: impl Iterator<Item = (u64, u64)>) -> u64 {
-    let mut intervals: Vec<(u64, u64)> = intervals.filter(|(start, end)| start < end).collect();
+/// How much time at least one of `intervals` covers. They mostly come in the order of their starts, and
+/// then nothing is put aside for them.
+fn union(intervals: impl Iterator<Item = (u64, u64)> + Clone) -> u64 {
+    let intervals = intervals.filter(|(start, end)| start < end);
+    if intervals.clone().is_sorted_by_key(|(start, _)| start) {
+        return covered(intervals);
+    }
+    let mut intervals: Vec<(u64, u64)> = intervals.collect();
     intervals.sort_unstable();
+    covered(intervals.into_iter())
+}
+
+/// The same of intervals in the order of their starts.
+fn covered(intervals: impl Iterator<Item = (u64, u64)>) -> u64 {
     let (mut covered, mut reached) = (0, 0);
     for (start, end) in intervals {
         covered += end.saturating_sub(start.max(reached));

@@ -38,7 +38,7 @@ const COLD: [&str; 4] =
 ///
 /// Starts the fixture servers and the pipeline as processes (or takes a service of yours with --url),
 /// keeps --concurrency jobs in flight until --jobs have ended, and keeps every instant of every job:
-/// planned, sent, accepted, started, each stage, finished. Writes report.md with pictures, run.json,
+/// planned, sent, accepted, started, each stage, finished. Writes report.md, report.html, run.json,
 /// samples.jsonl and an HDR log. Each job is written, spoken, searched and compared anew, as jobs that
 /// differ would be; with `--set cache.stages=true --set llm.cache=true --set stock.search_cache_h=24 --set
 /// similarity.cache=true` they take it from one another. Clips are downloaded once: every job after the
