@@ -152,9 +152,11 @@ fn worth(times: &[u64]) -> u64 {
     if n <= LONG {
         return dependence::worth(times);
     }
+    // The bits of a number are its logarithm to base 2, with straight lines between the powers of two.
+    let logarithm = |us: &u64| (us.saturating_add(1) as f64).to_bits() >> 24;
     let mean = |batch: &[u64]| {
-        let sum: f64 = batch.iter().map(|&us| (us as f64).ln_1p()).sum();
-        (sum / batch.len() as f64 * 1e9) as u64
+        let sum: u128 = batch.iter().map(|us| u128::from(logarithm(us))).sum();
+        (sum / batch.len() as u128) as u64
     };
     let batches: Vec<u64> = times.chunks(n.div_ceil(LONG)).map(mean).collect();
     let share = |times: &[u64]| dependence::worth(times) as f64 / times.len() as f64;
