@@ -51,7 +51,7 @@ pub async fn ready(
 ) -> anyhow::Result<()> {
     let _progress = cx.ui.progress("waiting for the models");
     let wait = async {
-        while !client.is_ready().await.context("the service does not answer")? {
+        while !client.service().is_ready().await.context("the service does not answer")? {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(())
@@ -87,7 +87,7 @@ pub async fn drive(
     folder.save(&run)?;
     let mut samples = folder.samples()?;
     let (target, mut refusals) = NativeTarget::new(client);
-    let unreached = Arc::clone(&target.unreached);
+    let unreached = Arc::clone(&target.patience.unreached);
     let progress = cx.ui.progress(&format!("load `{}`", run.scenario.name));
     let mut live = Live::new(&run, progress);
     let (ended_early, unwritten) = (OnceCell::new(), CancellationToken::new());

@@ -95,7 +95,7 @@ async fn gone(client: &NativeClient, unreached: &Notify) -> String {
         unreached.notified().await;
         let mut reason = None;
         for _ in 0..TRIES {
-            match client.is_ready().await {
+            match client.service().is_ready().await {
                 Ok(_) => {
                     reason = None;
                     break;

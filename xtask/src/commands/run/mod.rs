@@ -134,7 +134,7 @@ async fn drive(
         cx.ui.progress(&format!("rendering `{}`", scenario.name)).into();
     let shown = Arc::clone(&progress);
     let (mut target, _) = NativeTarget::new(client.clone());
-    target.patience = 0; // somebody waits for one job: what goes wrong is told at once
+    target.patience.tries = 0; // somebody waits for one job: what goes wrong is told at once
     target.seen = Box::new(move |status| shown.message(&running(status)));
     let mut record = record(scenario, args, cx).await?;
     let sample = sample(&mut record, target, folder, stop).await?;
