@@ -10,6 +10,7 @@
 //!
 //! Instants are microseconds since the run began (`…_us`), on one monotonic clock.
 
+mod cold;
 pub mod comparison;
 mod dependence;
 mod distribution;
@@ -22,6 +23,7 @@ pub mod picture;
 mod plan;
 mod quantile;
 pub mod report;
+mod rtf;
 mod run;
 mod sample;
 mod scenario;
@@ -31,6 +33,7 @@ pub mod text;
 mod usage;
 mod validity;
 
+pub use cold::{COLD, ColdStart};
 pub use comparison::Comparison;
 pub use distribution::Distribution;
 pub use ending::Ending;
@@ -39,6 +42,7 @@ pub use load::load;
 pub use parts::Parts;
 pub use plan::Plan;
 pub use quantile::Estimate;
+pub use rtf::{MEDIA_MS, Rtf};
 pub use run::{Run, RunError};
 pub use sample::{Outcome, Sample, StageSpan};
 pub use scenario::Scenario;

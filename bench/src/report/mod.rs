@@ -2,7 +2,7 @@
 
 mod sections;
 
-use crate::{Doubt, Ending, Run, Summary, hdr_log, picture, text};
+use crate::{Doubt, Ending, Run, Summary, cold, hdr_log, picture, rtf, text};
 
 /// Name of the Markdown in the folder of a run.
 pub const REPORT: &str = "report.md";
@@ -44,6 +44,8 @@ pub fn markdown(run: &Run) -> String {
         sections.push(sections::latency(&summary));
         sections.push(sections::parts(&summary));
         sections.push(sections::stages(&summary));
+        sections.extend(rtf::section(&run.samples));
+        sections.extend(cold::section(&run.samples));
     }
     sections.push(sections::timeline());
     sections.extend(sections::failures(&summary));
