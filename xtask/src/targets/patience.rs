@@ -1,5 +1,6 @@
 //! What a target does where a service is away, busy, or will not have a job.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,12 +35,7 @@ impl Patience {
     }
 
     /// A job that was not taken.
-    pub async fn not_accepted(
-        &self,
-        service: &Service,
-        job: Job,
-        error: &anyhow::Error,
-    ) -> Driven {
+    pub async fn not_accepted(&self, service: &Service, job: Job, error: &anyhow::Error) -> Driven {
         if Reason::of(error) == Reason::Refused {
             // Nobody listens where a single job is driven.
             let _ = self.refused.send(format!("{error:#}"));
@@ -119,7 +115,12 @@ impl Reason {
             let status = refusal.status.as_u16();
             return if matches!(status, 408 | 429 | 500..) { Self::Busy } else { Self::Refused };
         }
-        let is_answer = |error: &reqwest::Error| error.is_decode() || error.is_builder();
+        // An answer that broke off is no answer; one that is no document of ours is.
+        let is_document = |error: &reqwest::Error| {
+            error.source().is_some_and(<dyn std::error::Error>::is::<serde_json::Error>)
+        };
+        let is_answer =
+            |error: &reqwest::Error| error.is_decode() && is_document(error) || error.is_builder();
         match error.downcast_ref::<reqwest::Error>() {
             Some(error) if !is_answer(error) => Self::Unreached,
             _ => Self::Refused,

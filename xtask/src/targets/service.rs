@@ -81,7 +81,7 @@ impl Service {
     pub async fn is_ready(&self) -> anyhow::Result<bool> {
         let response = self.request(Method::GET, self.manners.ready)?.send().await?;
         match response.status() {
-            StatusCode::NOT_FOUND => Ok(true),
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Ok(true),
             StatusCode::TOO_MANY_REQUESTS => Ok(false),
             status if status.is_client_error() => self.accepted(response).await.map(|_| true),
             status => Ok(status.is_success()),
@@ -139,6 +139,15 @@ impl Service {
     /// It is no path of this service.
     pub fn url(&self, path: &str) -> anyhow::Result<Url> {
         under(&self.base, path)
+    }
+
+    /// The header that carries the token, for what is no request of [`Self::request`]. None: there is none.
+    ///
+    /// # Errors
+    ///
+    /// The token cannot stand in a header.
+    pub fn bearer(&self) -> anyhow::Result<Option<HeaderValue>> {
+        self.token.as_ref().map(|Token(token)| bearer(token)).transpose()
     }
 
     /// `text` as it may be written down.

@@ -1,4 +1,4 @@
-//! A load over a service that speaks our API, with its run file, its samples and its bar.
+//! A load over a service, with its run file, its samples and its bar.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::exit::Failure;
 use crate::machine;
 use crate::monitor::Monitor;
 use crate::record::RunFolder;
-use crate::targets::{NativeClient, NativeTarget};
+use crate::targets::{Driveable, Service};
 use crate::ui::Progress;
 
 /// Time for a service to load its models.
@@ -45,13 +45,13 @@ pub struct Asked {
 ///
 /// It is not ready in time, or cannot be reached.
 pub async fn ready(
-    client: &NativeClient,
+    service: &Service,
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let _progress = cx.ui.progress("waiting for the models");
     let wait = async {
-        while !client.service().is_ready().await.context("the service does not answer")? {
+        while !service.is_ready().await.context("the service does not answer")? {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(())
@@ -76,7 +76,7 @@ pub async fn ready(
 /// The folder of the run cannot be written: then nothing more is sent.
 pub async fn drive(
     asked: Asked,
-    client: NativeClient,
+    driveable: Driveable,
     folder: &RunFolder,
     died: impl AsyncFnOnce(&Notify) -> String,
     cx: &Context<'_>,
@@ -86,8 +86,8 @@ pub async fn drive(
     let mut run = record(asked, cx).await;
     folder.save(&run)?;
     let mut samples = folder.samples()?;
-    let (target, mut refusals) = NativeTarget::new(client);
-    let unreached = Arc::clone(&target.patience.unreached);
+    let Driveable { target, mut refusals } = driveable;
+    let unreached = Arc::clone(&target.patience().unreached);
     let progress = cx.ui.progress(&format!("load `{}`", run.scenario.name));
     let mut live = Live::new(&run, progress);
     let (ended_early, unwritten) = (OnceCell::new(), CancellationToken::new());

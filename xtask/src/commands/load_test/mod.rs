@@ -1,6 +1,7 @@
 //! `cargo xtask load-test`: many jobs at once, every instant of them kept, and a report.
 
 mod drive;
+mod image;
 mod remote;
 mod tell;
 
@@ -18,7 +19,7 @@ use crate::commands::stand::{self, Flags, Stand};
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
 use crate::record::RunFolder;
-use crate::targets::NativeClient;
+use crate::targets::{Driveable, NativeClient, Speaks};
 
 pub use self::tell::{Tested, tell};
 
@@ -36,7 +37,8 @@ const COLD: [&str; 4] =
 
 /// Drive many jobs at once and report the times.
 ///
-/// Starts the fixture servers and the pipeline as processes (or takes a service of yours with --url),
+/// Starts the fixture servers and the pipeline as processes (or the built image with --image, or takes a
+/// service of yours with --url),
 /// keeps --concurrency jobs in flight until --jobs have ended, and keeps every instant of every job:
 /// planned, sent, accepted, started, each stage, finished. Writes report.md with pictures, run.json,
 /// samples.jsonl and an HDR log. Each job is written, spoken, searched and compared anew, as jobs that
@@ -51,8 +53,28 @@ const COLD: [&str; 4] =
 Examples:
   cargo xtask load-test                                 80 short jobs, 10 at a time
   cargo xtask load-test english --concurrency 2 --jobs 20 --set jobs.concurrency=2
+  cargo xtask load-test short --image                   in the image of `build-image`
   cargo xtask load-test --url https://videos.example.com --token-env VIDEO_TOKEN \\
       --input body.json --concurrency 4 --jobs 40 --max-jobs 40
+
+A service of your own is sent the body in --input, once for each job. --speaks says how:
+
+  native: this pipeline's API. Body: a job, as for POST /api/v1/jobs
+
+  runpod: an endpoint of RunPod. Body: {\"input\": {...}}. delayTime is the queue wait,
+  executionTime the work; the first job of each worker is marked as a cold start
+    cargo xtask load-test --speaks runpod --url https://api.runpod.ai/v2/ENDPOINT \\
+        --token-env RUNPOD_API_KEY --input body.json --concurrency 2 --jobs 10
+
+  comfyui: a ComfyUI server. Body: a workflow saved by \"Save (API format)\". Each node that
+  works is a stage; the job's number is added to each seed: nothing comes from memory
+    cargo xtask load-test --speaks comfyui --url http://127.0.0.1:8188 \\
+        --input workflow.json --concurrency 2 --jobs 10
+
+  openai-speech: a speech server. Body: {\"model\": ..., \"voice\": ..., \"input\": ...}. Time to
+  the first byte, transfer, and the real-time factor (work by length of the sound)
+    cargo xtask load-test --speaks openai-speech --url http://127.0.0.1:8880/v1 \\
+        --token-env OPENAI_API_KEY --input speech.json --concurrency 4 --jobs 10
 
 Exit codes: 0 every job ended well, 1 jobs failed, 2 usage or environment, 4 the run is no measurement \
 (the target died, clocks disagree), 130 interrupted, with a report of what was finished"
@@ -67,9 +89,26 @@ pub struct Args {
     /// Jobs in all
     #[arg(long, value_name = "N", default_value = "80", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     jobs: u32,
-    /// A service of yours that speaks our API, in place of a pipeline that is started here
+    /// The built image, in place of a pipeline process; SCENARIO stands before it [default:
+    /// reelbench:gpu or reelbench:cpu]
+    // A scenario stands before it: what follows is its name.
+    #[arg(long, value_name = "TAG", num_args = 0..=1, default_missing_value = "", conflicts_with = "url")]
+    image: Option<String>,
+    /// A service of yours, in place of a pipeline that is started here
     #[arg(long, value_name = "URL", requires = "input", help_heading = "A service of your own")]
     url: Option<Url>,
+    /// What it speaks
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        requires = "url",
+        help_heading = "A service of your own"
+    )]
+    speaks: Speaks,
+    /// RunPod: send jobs to /runsync, which answers at their end, in place of /run
+    #[arg(long, requires = "url", help_heading = "A service of your own")]
+    sync: bool,
     /// Name of the environment variable with its bearer token
     #[arg(long, value_name = "NAME", requires = "url", help_heading = "A service of your own")]
     token_env: Option<String>,
@@ -93,7 +132,10 @@ impl Args {
             scenario: Some(scenario.to_owned()),
             concurrency,
             jobs,
+            image: None,
             url: None,
+            speaks: Speaks::default(),
+            sync: false,
             token_env: None,
             input: None,
             max_jobs: None,
@@ -122,6 +164,9 @@ impl Args {
             let message = "--profile, --set, --build, --no-build and --behaviour are for a pipeline that \
                            is started here, not for --url";
             return Err(Failure::usage(message).into());
+        }
+        if self.sync && self.speaks != Speaks::Runpod {
+            return Err(Failure::usage("--sync is for --speaks runpod").into());
         }
         Ok(())
     }
@@ -155,8 +200,9 @@ pub async fn test(
     stop: &CancellationToken,
 ) -> anyhow::Result<Tested> {
     args.check()?;
-    let (folder, run) = match (&args.url, &args.input) {
-        (Some(url), Some(input)) => remote::test(args, url, input, cx, stop).await?,
+    let (folder, run) = match (&args.url, &args.input, &args.image) {
+        (Some(url), Some(input), _) => remote::test(args, url, input, cx, stop).await?,
+        (_, _, Some(image)) => image::test(args, image, cx, stop).await?,
         _ => local(args, cx, stop).await?,
     };
     folder.save(&run)?;
@@ -170,6 +216,16 @@ fn cold(flags: &Flags) -> Flags {
     Flags { set: set.collect(), ..flags.clone() }
 }
 
+/// With how long it took from the start of the target until it could work: `start_ms`.
+fn with_start(
+    mut facts: Vec<(&'static str, serde_json::Value)>,
+    begun: std::time::Instant,
+) -> Vec<(&'static str, serde_json::Value)> {
+    let start_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    facts.push(("start_ms", start_ms.into()));
+    facts
+}
+
 /// Against a pipeline that is started for it.
 async fn local(
     args: &Args,
@@ -179,11 +235,7 @@ async fn local(
     let args = &Args { flags: cold(&args.flags), ..args.clone() };
     let scenario = args.scenario.as_deref().unwrap_or("short");
     let prepared = stand::prepare(scenario, &args.flags, cx, stop).await?;
-    let scenario = bench::Scenario {
-        name: prepared.scenario.name.clone(),
-        title: prepared.scenario.title.clone(),
-        payload: serde_json::to_value(&prepared.scenario.job)?,
-    };
+    let scenario = prepared.asked()?;
     let folder = RunFolder::create(args.out.as_deref(), &cx.paths, &scenario.name)?;
     let mut stand = Stand::start(&prepared, &args.flags, folder.path(), cx).await?;
     let client = NativeClient::new(stand.base.clone())?.with_poll(POLL);
@@ -201,12 +253,13 @@ async fn loaded(
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Run> {
-    ready(&client, cx, stop).await?;
+    let driveable = Driveable::native(client).just_started();
+    ready(driveable.target.service(), cx, stop).await?;
     let asked = Asked {
         scenario,
         plan: args.plan(),
         target: "the pipeline of this checkout".to_owned(),
-        settings: args.flags.facts(),
+        settings: with_start(args.flags.facts(), stand.begun),
         pid: stand.pid(),
     };
     // A process that has ended is gone for good: nobody starts it again.
@@ -216,7 +269,7 @@ async fn loaded(
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    drive(asked, client, folder, died, cx, stop).await
+    drive(asked, driveable, folder, died, cx, stop).await
 }
 
 #[cfg(test)]

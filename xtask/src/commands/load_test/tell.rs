@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use bench::{Distribution, Doubt, Ending, Estimate, Outcome, Plan, Run, Summary, text};
+use bench::{
+    ColdStart, Distribution, Doubt, Ending, Estimate, Outcome, Plan, Rtf, Run, Summary, text,
+};
 use serde::Serialize;
 
 use crate::commands::Context;
@@ -32,6 +34,10 @@ pub struct Tested {
     pub ok_per_hour: Option<f64>,
     /// Each time that was taken, in the order of the report; none of a run whose target died.
     pub times: Vec<Time>,
+    /// All work by the length of all sound or film that was made, where that is known.
+    pub real_time_factor: Option<f64>,
+    /// Real-time factor and cold starts, a line each, where they are known.
+    pub notes: Vec<String>,
     #[serde(skip)]
     advice: Option<&'static str>,
 }
@@ -78,7 +84,13 @@ impl Tested {
         let summary = Summary::of(&run.samples);
         let doubts = Doubt::of(run, &summary);
         let is_lucky = matches!(run.ending, Ending::TargetDied(_) | Ending::Unfinished);
+        let rtf = Rtf::of(&run.samples).filter(|_| !is_lucky);
+        let cold = ColdStart::of(&run.samples).filter(|_| !is_lucky);
+        let lines =
+            rtf.as_ref().map(Rtf::line).into_iter().chain(cold.as_ref().map(ColdStart::line));
         Self {
+            notes: lines.collect(),
+            real_time_factor: rtf.as_ref().map(Rtf::pooled),
             folder: folder.to_owned(),
             report,
             verdict: bench::report::verdict(run, &summary, &doubts),
@@ -152,6 +164,9 @@ pub fn tell(tested: &Tested, cx: &Context<'_>) {
     }
     if !tested.times.is_empty() {
         cx.ui.data(table(tested));
+    }
+    for note in &tested.notes {
+        cx.ui.data(note);
     }
     if let Some(rate) = tested.ok_per_hour {
         cx.ui.data(format!("throughput  {rate:.0} jobs an hour"));

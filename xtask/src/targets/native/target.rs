@@ -1,11 +1,12 @@
 //! Drives a load over the client.
 
-use bench::{Driven, Job, Outcome, StageSpan, Target};
+use bench::{COLD, Driven, Job, MEDIA_MS, Outcome, StageSpan, Target};
 use protocol::{Accepted, JobState, JobStatus};
 use tokio::sync::mpsc;
 
 use super::NativeClient;
 use super::skew::Exchange;
+use crate::targets::media;
 use crate::targets::patience::Patience;
 
 /// A service that speaks our API, as a target of a load. A scenario's payload is the body of the request;
@@ -17,6 +18,8 @@ pub struct NativeTarget {
     pub seen: Box<dyn Fn(&JobStatus) + Send + Sync>,
     /// How long it bears with the service.
     pub patience: Patience,
+    /// Whether the service was started for this run: then its first job has met a cold start.
+    pub is_just_started: bool,
 }
 
 impl NativeTarget {
@@ -25,7 +28,18 @@ impl NativeTarget {
     pub fn new(client: NativeClient) -> (Self, mpsc::UnboundedReceiver<String>) {
         let (patience, refusals) = Patience::new();
         let seen = Box::new(|_: &JobStatus| ());
-        (Self { client, seen, patience }, refusals)
+        (Self { client, seen, patience, is_just_started: false }, refusals)
+    }
+
+    /// With what a job says beside its status: how long its film is, and whether it is the first one.
+    fn labelled(&self, number: u64, mut driven: Driven) -> Driven {
+        if let Some(ms) = media::told_ms(&driven.extra["outcome"]) {
+            driven.extra[MEDIA_MS] = ms.into();
+        }
+        if self.is_just_started && driven.extra.is_object() {
+            driven.extra[COLD] = (number == 0).into();
+        }
+        driven
     }
 
     /// Looks until the job has ended; `last` is what was seen of it until then.
@@ -69,7 +83,7 @@ impl Target for NativeTarget {
         };
         let began_us = unix_us().saturating_sub(job.clock.now_us());
         match ended {
-            Some(Ok(status)) => driven(&status, began_us, exchange),
+            Some(Ok(status)) => self.labelled(job.number, driven(&status, began_us, exchange)),
             given_up => {
                 // It may have ended meanwhile: then there is nothing to cancel.
                 let _ = self.client.cancel(&accepted).await;
