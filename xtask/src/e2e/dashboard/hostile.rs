@@ -17,7 +17,9 @@ async fn e2e_dashboard_markup_in_a_job_is_shown_and_never_run() {
         browser.eval(&format!("document.querySelector('{selector}').textContent")).await
     };
     // The sheet opens before the service has told of the job, under the job's name until then.
-    browser.until(&format!("document.querySelector('#job-title').textContent === {HOSTILE:?}")).await;
+    browser
+        .until(&format!("document.querySelector('#job-title').textContent === {HOSTILE:?}"))
+        .await;
     browser.until("document.querySelector('.request') !== null").await;
     assert!(text(".request").await.as_str().is_some_and(|text| text.contains("onerror")));
     browser.press("Escape").await;
