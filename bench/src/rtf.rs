@@ -76,7 +76,9 @@ impl Rtf {
             Estimate::Bounded { low, needs } => {
                 let bound =
                     low.map_or_else(|| "unknown".to_owned(), |low| format!("> {}", number(low)));
-                format!("{bound} (n = {}; needs {needs})", self.n())
+                let (n, worth) = (self.n(), self.factors.worth());
+                let worth = if worth < n { format!(", worth {worth}") } else { String::new() };
+                format!("{bound} (n = {n}{worth}; needs {needs})")
             }
         }
     }
@@ -173,6 +175,8 @@ mod tests {
         let start = "RTF 0.550 over 10.0 s of media (10 jobs); p50 ";
         assert!(line.starts_with(start), "{line}");
         assert!(line.ends_with("needs 72)"), "{line}");
+        // Each slower than the one before: they say less than ten independent ones.
+        assert!(line.contains("(n = 10, worth "), "{line}");
         let section = section(&jobs).expect("a section");
         assert!(section.starts_with("## Real-time factor\n\nRTF 0.550"), "{section}");
         assert_eq!(super::section(&[sample(0, 1)]), None);

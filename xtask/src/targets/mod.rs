@@ -11,6 +11,8 @@ mod patience;
 mod runpod;
 mod service;
 mod speech;
+#[cfg(test)]
+mod test_load;
 
 use bench::{Driven, Job, Target};
 use serde_json::Value;

@@ -151,4 +151,30 @@ mod tests {
         }
         assert_eq!(Reason::of(&anyhow::anyhow!("no path of the service")), Reason::Refused);
     }
+    /// Why a document is not read from an answer of `head` and `body`, after which the server hangs up.
+    async fn reason(head: &str, body: &str) -> Reason {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/", listener.local_addr().expect("an address"));
+        let answer = format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{body}");
+        let served = async {
+            let (mut connection, _) = listener.accept().await.expect("a client");
+            let mut request = vec![0; 4096];
+            let _ = connection.read(&mut request).await;
+            connection.write_all(answer.as_bytes()).await.expect("written");
+        };
+        let asked = async {
+            let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+            client.get(url).send().await.expect("a head").json::<serde_json::Value>().await
+        };
+        let ((), answer) = tokio::join!(served, asked);
+        Reason::of(&answer.expect_err("no document").into())
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_broke_off_is_told_from_one_that_is_no_document() {
+        assert_eq!(reason("content-length: 100", "{\"id\":").await, Reason::Unreached);
+        assert_eq!(reason("content-length: 4", "nope").await, Reason::Refused);
+    }
 }

@@ -163,8 +163,8 @@ impl RunpodTarget {
             started_us: times.started_us,
             finished_us: Some(times.finished_us),
             stages: times.stages,
-            outcome: status.outcome().unwrap_or(Outcome::Cancelled),
             extra,
+            ..Driven::new(status.outcome().unwrap_or(Outcome::Cancelled))
         }
     }
 

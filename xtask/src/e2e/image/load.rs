@@ -62,9 +62,10 @@ async fn e2e_image_is_driven_by_a_load_and_leaves_no_container() {
         }
         assert_eq!(world.leftovers().await, [""; 0]);
 
+        fs_err::remove_dir_all(world.folder.path().join("out")).expect("removed");
         let child = world.spawn(&mut load(world, "400"));
         let samples = world.folder.path().join("out/samples.jsonl");
-        while fs_err::read_to_string(&samples).unwrap_or_default().lines().count() != 1 {
+        while fs_err::read_to_string(&samples).unwrap_or_default().is_empty() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())).expect("it runs");

@@ -37,7 +37,7 @@ async fn e2e_load_speaks_openai_speech() {
             if format == "wav" {
                 // So many bytes at so many a second; the first ones are there at once.
                 let bytes = sample.extra["output_bytes"].as_u64().expect("bytes");
-                let least_us = bytes * 2 * 8 / 10;
+                let least_us = bytes; // half of what 500,000 a second take
                 assert!(stage_us(sample, "transfer") >= least_us, "{bytes} bytes: {sample:?}");
             }
         }

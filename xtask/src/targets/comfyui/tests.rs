@@ -1,6 +1,5 @@
 //! Against a server whose socket is not there, or breaks: what was not heard is looked up.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,9 +8,10 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use bench::{Parts, Plan, Sample, Scenario};
+use bench::{Parts, Sample};
 
 use super::*;
+use crate::targets::test_load;
 
 /// How long a run takes.
 const WORK: Duration = Duration::from_millis(250);
@@ -57,12 +57,8 @@ async fn driven(has_socket: bool) -> Sample {
     tokio::spawn(async move { axum::serve(listener, router.with_state(Began::default())).await });
     let (target, _refusals) =
         ComfyuiTarget::new(base.parse().expect("a URL"), None).expect("a target");
-    let one = NonZeroU32::MIN;
     let payload = json!({"9": {"class_type": "SaveImage", "inputs": {}}});
-    let scenario = Scenario { name: "s".to_owned(), title: String::new(), payload };
-    let plan = Plan::Closed { workers: one, jobs: one };
-    let samples =
-        bench::load(plan, scenario, Arc::new(target), std::future::pending(), |_| ()).await;
+    let samples = test_load::load(target, [1, 1], payload, std::future::pending()).await;
     samples.into_iter().next().expect("a sample")
 }
 

@@ -1,6 +1,5 @@
 //! Against a server that speaks as RunPod's cloud does: it tells times and workers, and can be cancelled.
 
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -8,9 +7,10 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use bench::{Parts, Plan, Sample, Scenario};
+use bench::{Parts, Sample};
 
 use super::*;
+use crate::targets::test_load;
 
 /// How long the worker waits before a job, and works on it.
 const DELAY: Duration = Duration::from_millis(120);
@@ -84,11 +84,7 @@ async fn cloud() -> (Url, Shared) {
 }
 
 async fn load(target: RunpodTarget, jobs: u32, stop: impl Future<Output = ()>) -> Vec<Sample> {
-    let some = |n| NonZeroU32::new(n).expect("some");
-    let plan = Plan::Closed { workers: some(2), jobs: some(jobs) };
-    let payload = json!({"input": {"prompt": "sea"}});
-    let scenario = Scenario { name: "s".to_owned(), title: String::new(), payload };
-    bench::load(plan, scenario, Arc::new(target), stop, |_| ()).await
+    test_load::load(target, [2, jobs], json!({"input": {"prompt": "sea"}}), stop).await
 }
 
 async fn check(is_sync: bool) {
