@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use super::{Load, check_parts, servers, stage_us};
+use super::{Load, check_code, check_parts, servers, stage_us};
 
 /// Steps of the sampler, two milliseconds each.
 const STEPS: u64 = 60;
@@ -68,7 +68,7 @@ async fn e2e_load_speaks_comfyui_to_a_workflow_that_fails() {
     let (fixtures, addresses) = servers(&load, "").await;
     let jobs = ["--speaks", "comfyui", "--concurrency", "1", "--jobs", "2"];
     let (code, said) = load.said(&addresses.comfyui, &jobs).await;
-    assert_eq!(code, Some(1), "{said}");
+    check_code(code, &said, 1);
     assert!(said.contains("node 3 (KSampler): Allocation on device 0"), "{said}");
     let failed = bench::Outcome::Failed("OutOfMemoryError".to_owned());
     assert!(load.run_file().samples.iter().all(|sample| sample.outcome == failed), "{said}");

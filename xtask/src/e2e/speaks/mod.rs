@@ -16,7 +16,7 @@ use super::walk;
 use crate::paths::Paths;
 use crate::services::{Addresses, Fixtures, Server};
 
-/// In the environment of every load, and nowhere else.
+/// In the environment of a load, and nowhere else, where the service takes any.
 const TOKEN: &str = "fixture-token-of-the-load-test";
 /// Its name.
 const TOKEN_ENV: &str = "LOAD_TEST_TOKEN";
@@ -25,15 +25,21 @@ const TOKEN_ENV: &str = "LOAD_TEST_TOKEN";
 struct Load {
     folder: TempDir,
     paths: Paths,
+    token: &'static str,
 }
 
 impl Load {
     fn new(body: &Value) -> Self {
+        Self::with_token(body, TOKEN)
+    }
+
+    fn with_token(body: &Value, token: &'static str) -> Self {
         // Fails where another test of this process was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let load = Self {
             folder: tempfile::tempdir().expect("temporary folder"),
             paths: Paths::from_env().expect("a checkout"),
+            token,
         };
         fs_err::write(load.folder.path().join("body.json"), body.to_string()).expect("written");
         load
@@ -47,7 +53,7 @@ impl Load {
             .arg(self.folder.path().join("body.json"))
             .arg("--out")
             .arg(self.folder.path().join("out"));
-        command.args(["--token-env", TOKEN_ENV]).args(more).env(TOKEN_ENV, TOKEN);
+        command.args(["--token-env", TOKEN_ENV]).args(more).env(TOKEN_ENV, self.token);
         command.env("NO_COLOR", "1").stdin(Stdio::null()).kill_on_drop(true);
         command
     }
@@ -82,7 +88,8 @@ impl Load {
         walk(self.folder.path(), &mut |path| {
             n_files += 1;
             let content = fs_err::read(path).expect("a file");
-            let is_in = content.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes());
+            let token = self.token.as_bytes();
+            let is_in = content.windows(token.len()).any(|window| window == token);
             assert!(!is_in, "the token is in {}", path.display());
         });
         assert!(n_files > 4, "only {n_files} files were looked at");
@@ -110,13 +117,19 @@ async fn servers(load: &Load, behaviour: &str) -> (Server, Addresses) {
     fixtures.serve(&load.paths.media(), Some(&file), &log).await.expect("fixture servers")
 }
 
-/// Every job ended well. Where other tests keep the machine busy, the driver may be late with jobs as short
-/// as these; that is then the only doubt.
+/// It ended with the code `expected`. Where other tests keep the machine busy, the driver may be late with
+/// jobs as short as these; that is then the only doubt.
 #[track_caller]
-fn check_ended_well(code: Option<i32>, said: &str) {
+fn check_code(code: Option<i32>, said: &str, expected: i32) {
     let is_late =
         said.contains("INVALID: the driver was late") && said.matches("warning: ").count() == 1;
-    assert!(code == Some(0) || (code == Some(4) && is_late), "{code:?}: {said}");
+    assert!(code == Some(expected) || (code == Some(4) && is_late), "{code:?}: {said}");
+}
+
+/// Every job ended well.
+#[track_caller]
+fn check_ended_well(code: Option<i32>, said: &str) {
+    check_code(code, said, 0);
     assert!(said.contains("\"n_failed\": 0"), "{said}");
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Load, check_parts, servers, stage_us};
+use super::{Load, check_code, check_parts, servers, stage_us};
 
 /// Each request waits so long, milliseconds.
 const LATENCY_MS: u64 = 80;
@@ -57,7 +57,7 @@ async fn e2e_load_speaks_openai_speech_to_a_server_that_breaks_off() {
     let (fixtures, addresses) = servers(&load, broken).await;
     let jobs = ["--speaks", "openai-speech", "--concurrency", "1", "--jobs", "4"];
     let (code, said) = load.said(&addresses.openai, &jobs).await;
-    assert_eq!(code, Some(1), "{said}");
+    check_code(code, &said, 1);
     let run = load.run_file();
     let failed = bench::Outcome::Failed("not_whole".to_owned());
     assert_eq!(run.samples.iter().filter(|sample| sample.outcome == failed).count(), 2, "{said}");

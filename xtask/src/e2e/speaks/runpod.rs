@@ -11,7 +11,7 @@ use tokio::process::Child;
 
 use super::super::tokens::ALL;
 use super::super::{PATIENCE, World, short};
-use super::{Load, TOKEN_ENV, check_ended_well, check_parts, said, stage_us};
+use super::{Load, check_code, check_parts, stage_us};
 use crate::paths::Paths;
 use crate::python::RUNPOD;
 use crate::services::TOKENS;
@@ -75,7 +75,7 @@ async fn e2e_load_speaks_runpod() {
     fs_err::write(load.folder.path().join("body.json"), r#"{"input": {"fail": true}}"#)
         .expect("written");
     let (code, said) = load.said(&url, &["--speaks", "runpod", "--jobs", "1"]).await;
-    assert_eq!(code, Some(1), "{said}");
+    check_code(code, &said, 1);
     assert!(said.contains("ValueError: no prompt"), "{said}");
     let outcome = load.run_file().samples[0].outcome.clone();
     assert_eq!(outcome, Outcome::Failed("ValueError".to_owned()));
@@ -104,13 +104,10 @@ async fn e2e_load_speaks_runpod_and_takes_its_times_apart() {
     let slow = "[speech]\nlatency_ms = 300\n";
     let world = World::start(slow, &[ALL, "jobs.concurrency=1", "cache.stages=false"]).await;
     let job = json!({"stop_at": "narration", "voice_name": "openai:alloy"});
-    let load = Load::new(&json!({"input": short(&job)}));
+    let load = Load::with_token(&json!({"input": short(&job)}), TOKENS[0].1);
     let url = world.base.join("v2/any").expect("a path");
     let jobs = ["--speaks", "runpod", "--concurrency", "3", "--jobs", "6"];
-    let mut command = load.command(url.as_str(), &jobs);
-    let output = command.env(TOKEN_ENV, TOKENS[0].1).output().await.expect("xtask is built");
-    check_ended_well(output.status.code(), &said(&output));
-    let run = load.run_file();
+    let run = load.run(url.as_str(), &jobs).await;
     assert_eq!(run.samples.len(), 6);
     for sample in &run.samples {
         let parts = check_parts(sample);
@@ -123,7 +120,6 @@ async fn e2e_load_speaks_runpod_and_takes_its_times_apart() {
     // Three at a time and one place: they wait for one another.
     let longest = run.samples.iter().filter_map(|sample| sample.extra["delayTime"].as_u64()).max();
     assert!(longest.is_some_and(|ms| ms >= 300), "{longest:?}");
-    assert!(!serde_json::to_string(&run).expect("a document").contains(TOKENS[0].1));
     let rtf = bench::Rtf::of(&run.samples);
     assert_eq!(rtf.map(|rtf| rtf.n()), Some(6), "the narration has a length");
     world.stop().await;
