@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use bench::{Ending, Outcome, Plan, Run, Sample, Scenario, StageSpan, Summary, report};
+use bench::{Ending, Plan, Run, Sample, Scenario, StageSpan, Summary, report};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// Ten stages a job, as the pipeline has, at times that a multiplicative hash spreads out.
@@ -17,16 +17,11 @@ fn samples(n_jobs: u64) -> Vec<Sample> {
                 end_us: planned_us + stage * 500_000 + 400_000 + spread,
             });
             Sample {
-                job,
-                planned_us,
                 sent_us: planned_us + 50,
                 accepted_us: Some(planned_us + 900),
                 started_us: Some(planned_us + 1_000),
-                finished_us: planned_us + 7_000_000 + spread,
-                observed_us: None,
                 stages: stages.collect(),
-                outcome: Outcome::Ok,
-                extra: serde_json::Value::Null,
+                ..Sample::new(job, planned_us, planned_us + 7_000_000 + spread)
             }
         })
         .collect()

@@ -11,6 +11,13 @@ pub enum Ending {
     Complete,
     /// Somebody stopped it (Ctrl-C): what was finished is kept.
     CutShort,
+    /// The plan said that it is to end early, for this reason: an SLO was broken, or a cap was reached.
+    Aborted(String),
+    /// More jobs were in flight than the plan allows: what is driven does not keep up.
+    Overwhelmed {
+        /// So many were allowed.
+        max_in_flight: u32,
+    },
     /// What was driven died, for this reason.
     TargetDied(String),
 }

@@ -5,44 +5,72 @@
 //! is driven stands behind the [`Target`] trait, whose implementations live in `xtask`.
 //!
 //! ```text
-//! Scenario + Plan + Target -> load -> Sample, Sample, … -> Run -> Summary
+//! Mix + Plan + Target -> load -> Sample, Sample, … -> Run -> Summary
+//! Schedule -> slots -> (runs) -> Pair, Pair, … -> gate::judge -> Judgement
 //! ```
 //!
 //! Instants are microseconds since the run began (`…_us`), on one monotonic clock.
 
+mod cold;
 pub mod comparison;
+#[cfg(test)]
+mod coverage;
+pub mod criterion;
 mod dependence;
 mod distribution;
 mod ending;
+mod figures;
+pub mod gate;
 mod hdr_log;
+mod hgrm;
+mod knee;
+mod labels;
 mod load;
 pub mod markdown;
+pub mod page;
+mod paired;
 mod parts;
 pub mod picture;
 mod plan;
+mod polling;
 mod quantile;
+pub mod raw;
+mod record;
 pub mod report;
+mod rtf;
 mod run;
 mod sample;
 mod scenario;
+#[cfg(test)]
+mod simulation;
+pub mod statistics;
 mod summary;
 mod target;
 pub mod text;
 mod usage;
 mod validity;
 
+pub use cold::{COLD, ColdStart};
 pub use comparison::Comparison;
 pub use distribution::Distribution;
 pub use ending::Ending;
+pub use figures::{COUNTERS, Figure, PRIMARY, figures};
 pub use hdr_log::hdr_log;
-pub use load::load;
+pub use hgrm::hgrm;
+pub use knee::{Found, Held, Knee, Probe, Probed, Slo};
+pub use labels::Labels;
+pub use load::{Loaded, load};
+pub use paired::{PairError, Runs, paired};
 pub use parts::Parts;
-pub use plan::Plan;
+pub use plan::{Abort, Arrivals, Due, Load, Phase, Plan, PlanError, Rate, Think, Until};
+pub use polling::Looks;
 pub use quantile::Estimate;
+pub use record::{Record, Slice, Times};
+pub use rtf::{MEDIA_MS, Rtf};
 pub use run::{Run, RunError};
 pub use sample::{Outcome, Sample, StageSpan};
-pub use scenario::Scenario;
+pub use scenario::{Mix, Scenario, Share};
 pub use summary::{StageSummary, Summary};
 pub use target::{Clock, Driven, Job, Stop, Target};
-pub use usage::{GpuUsage, Usage};
-pub use validity::Doubt;
+pub use usage::{Flow, GpuSummary, GpuUsage, Moved, Usage, UsageSummary};
+pub use validity::{Doubt, Figures, Little, Own, Pace, Slope, Warning};

@@ -4,22 +4,33 @@
 /// what would end a cell or a row is escaped.
 pub fn table<const N: usize>(
     header: [&str; N],
-    rows: impl IntoIterator<Item = [String; N]>,
+    table: impl IntoIterator<Item = [String; N]>,
 ) -> String {
-    let lines: Vec<[String; N]> = std::iter::once(header.map(str::to_owned))
-        .chain(rows)
-        .map(|cells| cells.each_ref().map(|text| cell(text)))
+    let table: Vec<Vec<String>> = table.into_iter().map(|row| row.to_vec()).collect();
+    rows(&header.map(str::to_owned), &table)
+}
+
+/// [`table`] of so many columns as `header` has.
+pub fn rows(header: &[String], rows: &[Vec<String>]) -> String {
+    let lines: Vec<Vec<String>> = std::iter::once(header)
+        .chain(rows.iter().map(Vec::as_slice))
+        .map(|cells| cells.iter().map(|text| cell(text)).collect())
         .collect();
     let width = |column: usize| {
-        let widths = lines.iter().map(|cells| cells[column].chars().count());
+        let widths =
+            lines.iter().filter_map(|cells| cells.get(column)).map(|cell| cell.chars().count());
         widths.max().unwrap_or_default().max(4)
     };
-    let widths: [usize; N] = std::array::from_fn(width);
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
     let mut text: Vec<String> = lines.iter().map(|cells| line(cells, &widths)).collect();
-    let marks = std::array::from_fn::<String, N, _>(|column| {
-        let dashes = "-".repeat(widths[column] - 1);
-        if column == 0 { format!("{dashes}-") } else { format!("{dashes}:") }
-    });
+    let marks: Vec<String> = widths
+        .iter()
+        .enumerate()
+        .map(|(column, width)| {
+            let dashes = "-".repeat(width - 1);
+            if column == 0 { format!("{dashes}-") } else { format!("{dashes}:") }
+        })
+        .collect();
     text.insert(1, line(&marks, &widths));
     text.join("\n")
 }
@@ -30,7 +41,7 @@ pub fn cell(text: &str) -> String {
     lines.join(" ").replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;")
 }
 
-fn line<const N: usize>(cells: &[String; N], widths: &[usize; N]) -> String {
+fn line(cells: &[String], widths: &[usize]) -> String {
     let padded = cells.iter().zip(widths).enumerate().map(|(column, (cell, width))| {
         if column == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
     });

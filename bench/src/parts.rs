@@ -27,16 +27,20 @@ impl Parts {
         let accepted = sample.accepted_us.unwrap_or(sample.sent_us);
         let started = sample.began_us().unwrap_or(accepted);
         let finished = sample.finished_us;
-        let inside = sample
-            .stages
-            .iter()
-            .map(|stage| (stage.start_us.max(started), stage.end_us.min(finished)));
+        let stages_us = union(sample.stages.iter().map(StageSpan::limits));
+        let is_inside = |stage: &StageSpan| stage.start_us >= started && stage.end_us <= finished;
+        let inside_us = if sample.stages.iter().all(is_inside) {
+            stages_us
+        } else {
+            let cut = |stage: &StageSpan| (stage.start_us.max(started), stage.end_us.min(finished));
+            union(sample.stages.iter().map(cut))
+        };
         Self {
             lag_us: sample.sent_us.saturating_sub(sample.planned_us),
             submit_us: accepted.saturating_sub(sample.sent_us),
             queue_us: started.saturating_sub(accepted),
-            stages_us: union(sample.stages.iter().map(StageSpan::limits)),
-            rest_us: finished.saturating_sub(started).saturating_sub(union(inside)),
+            stages_us,
+            rest_us: finished.saturating_sub(started).saturating_sub(inside_us),
         }
     }
 
@@ -77,10 +81,20 @@ impl StageSpan {
     }
 }
 
-/// How much time at least one of `intervals` covers.
-fn union(intervals: impl Iterator<Item = (u64, u64)>) -> u64 {
-    let mut intervals: Vec<(u64, u64)> = intervals.filter(|(start, end)| start < end).collect();
+/// How much time at least one of `intervals` covers. They mostly come in the order of their starts, and
+/// then nothing is put aside for them.
+fn union(intervals: impl Iterator<Item = (u64, u64)> + Clone) -> u64 {
+    let intervals = intervals.filter(|(start, end)| start < end);
+    if intervals.clone().is_sorted_by_key(|(start, _)| start) {
+        return covered(intervals);
+    }
+    let mut intervals: Vec<(u64, u64)> = intervals.collect();
     intervals.sort_unstable();
+    covered(intervals.into_iter())
+}
+
+/// The same of intervals in the order of their starts.
+fn covered(intervals: impl Iterator<Item = (u64, u64)>) -> u64 {
     let (mut covered, mut reached) = (0, 0);
     for (start, end) in intervals {
         covered += end.saturating_sub(start.max(reached));

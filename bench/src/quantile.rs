@@ -1,5 +1,7 @@
 use serde::Serialize;
 
+use crate::dependence::ENOUGH;
+
 /// How sure an interval is to hold the true quantile.
 const CONFIDENCE: f64 = 0.95;
 
@@ -32,18 +34,21 @@ impl Estimate {
     }
 
     /// The same where the `n` values are worth only `worth` independent ones: the interval is as wide as
-    /// that of so many, brought to the ranks of all.
+    /// that of so many, brought to the ranks of all. Of fewer than [`ENOUGH`] values that depend on each
+    /// other nobody knows how many they are worth, so they have a bound and no interval.
     pub(crate) fn of_dependent(q: f64, n: u64, worth: u64, at_rank: impl Fn(u64) -> u64) -> Self {
         let outwards = |low: u64| (low * n / worth).max(1);
+        let is_guess = worth < n && n < ENOUGH;
         match limits(q, worth) {
-            (Some(low), Some(high)) => Self::Carried {
+            (Some(low), Some(high)) if !is_guess => Self::Carried {
                 value: at_rank(rank(q, n)),
                 low: at_rank(outwards(low)),
                 high: at_rank((high * n).div_ceil(worth)),
             },
-            (low, _) => {
-                Self::Bounded { low: low.map(|low| at_rank(outwards(low))), needs: needs(q) }
-            }
+            (low, _) => Self::Bounded {
+                low: low.map(|low| at_rank(outwards(low))),
+                needs: if is_guess { needs(q).max(ENOUGH) } else { needs(q) },
+            },
         }
     }
 }
@@ -108,6 +113,7 @@ pub(crate) fn binomial(q: f64, n: u64) -> (u64, Vec<f64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statistics::scipy_tests;
 
     #[track_caller]
     fn check(n: u64, q: f64, expected: (Option<u64>, Option<u64>)) {
@@ -138,6 +144,31 @@ mod tests {
     }
 
     #[test]
+    fn ranks_and_binomials_agree_with_scipy() {
+        #[derive(serde::Deserialize)]
+        struct Cases {
+            binomial: Vec<Case>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Case {
+            n: u64,
+            q: f64,
+            low: Option<u64>,
+            high: Option<u64>,
+            cdf: Vec<(u64, f64)>,
+        }
+        for Case { n, q, low, high, cdf } in scipy_tests::cases::<Cases>().binomial {
+            check(n, q, (low, high));
+            let (first, cumulated) = binomial(q, n);
+            for (i, expected) in cdf {
+                let index = i.checked_sub(first).map(|index| index as usize);
+                let found = index.map_or(0.0, |index| cumulated.get(index).copied().unwrap_or(1.0));
+                scipy_tests::assert_near(found, expected);
+            }
+        }
+    }
+
+    #[test]
     fn one_value_less_than_needed_is_not_enough() {
         for (q, expected) in [(0.5, 6), (0.9, 36), (0.95, 72), (0.99, 368), (0.999, 3688)] {
             assert_eq!(needs(q), expected, "q = {q}");
@@ -150,6 +181,11 @@ mod tests {
     fn dependent_values_have_the_interval_of_the_fewer_they_are_worth() {
         let estimate = |worth| Estimate::of_dependent(0.5, 100, worth, |rank| rank);
         assert_eq!(estimate(100), Estimate::of(0.5, 100, |rank| rank));
+        // Fewer than a hundred that depend on each other: a bound, however much they seem to be worth.
+        let few = Estimate::of_dependent(0.5, 99, 98, |rank| rank);
+        assert_eq!(few, Estimate::Bounded { low: Some(39), needs: 100 });
+        let few = Estimate::of_dependent(0.99, 99, 98, |rank| rank);
+        assert!(matches!(few, Estimate::Bounded { needs: 368, .. }), "{few:?}");
         // x(6) and x(15) of 20.
         assert_eq!(estimate(20), Estimate::Carried { value: 50, low: 30, high: 75 });
         assert_eq!(estimate(5), Estimate::Bounded { low: None, needs: 6 });

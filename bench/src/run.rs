@@ -2,10 +2,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Ending, Plan, Sample, Scenario, Usage};
+use crate::plan::PlanError;
+use crate::{Ending, Plan, Sample, Scenario, Share, Usage};
 
 /// Version of the document; raised when a field changes its meaning.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+
+/// The version before: its plan was always a closed loop. It is still read.
+const CLOSED_ONLY: u32 = 1;
 
 /// All samples of one load, and what explains them. A report is a pure function of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,6 +17,10 @@ pub struct Run {
     format: u32,
     /// What was asked for.
     pub scenario: Scenario,
+    /// The scenarios and priorities that were asked for by weight, where there are several; then
+    /// `scenario` only names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mix: Vec<Share>,
     /// When each job was due.
     pub plan: Plan,
     /// What was driven, in a few words.
@@ -40,6 +48,9 @@ pub enum RunError {
     /// It was written by another version.
     #[error("expected a run of format {FORMAT}, found format {0}")]
     Format(u32),
+    /// Its plan cannot be followed.
+    #[error("the plan: {0}")]
+    Plan(#[from] PlanError),
     /// A sample contradicts itself.
     #[error("job {job}: {disorder}")]
     Sample {
@@ -61,6 +72,7 @@ impl Run {
         Self {
             format: FORMAT,
             scenario,
+            mix: Vec::new(),
             plan,
             target: target.into(),
             began_unix_us,
@@ -80,6 +92,11 @@ impl Run {
         serde_json::to_string_pretty(self)
     }
 
+    /// Samples of the jobs that count, in the order in which they ended.
+    pub fn measured(&self) -> impl Iterator<Item = &Sample> {
+        self.samples.iter().filter(|sample| sample.phase.is_measured())
+    }
+
     /// Reads a document.
     ///
     /// # Errors
@@ -91,10 +108,16 @@ impl Run {
             format: u32,
         }
         let head: Head = serde_json::from_str(text)?;
-        if head.format != FORMAT {
-            return Err(RunError::Format(head.format));
-        }
-        let run: Self = serde_json::from_str(text)?;
+        let run: Self = match head.format {
+            FORMAT => serde_json::from_str(text)?,
+            CLOSED_ONLY => match serde_json::from_str::<serde_json::Value>(text)? {
+                old if old["plan"].is_object() => serde_json::from_value(lifted(old))?,
+                // The error names the place in the text.
+                _ => serde_json::from_str(text)?,
+            },
+            other => return Err(RunError::Format(other)),
+        };
+        run.plan.check(run.mix.len())?;
         for sample in &run.samples {
             if let Some(disorder) = sample.disorder() {
                 return Err(RunError::Sample { job: sample.job, disorder });
@@ -104,13 +127,25 @@ impl Run {
     }
 }
 
+/// A document of format 1 as one of format 2: `{"load":"closed","workers":10,"jobs":80}` was a plan.
+fn lifted(mut document: serde_json::Value) -> serde_json::Value {
+    let old = document["plan"].take();
+    document["plan"] = serde_json::json!({
+        "load": { "closed": { "workers": old["workers"], "until": { "jobs": old["jobs"] } } },
+    });
+    document["format"] = FORMAT.into();
+    document
+}
+
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Outcome;
     use crate::sample::tests::{sample, span};
+    use crate::{Load, Outcome};
 
     fn run(samples: Vec<Sample>) -> Run {
         let payload = serde_json::json!({ "video_subject": "sea \"}%" });
@@ -130,11 +165,36 @@ mod tests {
     #[test]
     fn what_is_no_run_is_refused() {
         check_refused("", "not a run: EOF");
-        check_refused(r#"{"format":1}"#, "missing field `scenario`");
-        check_refused(r#"{"format":2}"#, "expected a run of format 1, found format 2");
+        check_refused(r#"{"format":2}"#, "missing field `scenario`");
+        check_refused(r#"{"format":1}"#, "missing field `scenario` at line 1");
+        check_refused(r#"{"format":3}"#, "expected a run of format 2, found format 3");
         let backwards = run(vec![Sample { job: 7, ..sample(20, 10) }]);
         let text = backwards.to_json().expect("a document");
         check_refused(&text, "job 7: sent at 20 us is after finished at 10 us");
+    }
+
+    #[test]
+    fn a_run_of_the_format_before_is_read() {
+        let mut old: serde_json::Value =
+            serde_json::from_str(&run(vec![sample(0, 5)]).to_json().expect("a document"))
+                .expect("JSON");
+        old["format"] = 1.into();
+        old["plan"] = serde_json::json!({ "load": "closed", "workers": 10, "jobs": 80 });
+        let some = |n| NonZeroU32::new(n).expect("not zero");
+        let read = Run::from_json(&old.to_string()).expect("a run");
+        assert_eq!((read.format, read.plan), (2, Plan::closed(some(10), some(80))));
+        old["plan"]["workers"] = 0.into();
+        check_refused(&old.to_string(), "expected a nonzero u32");
+    }
+
+    #[test]
+    fn a_plan_that_cannot_be_followed_is_refused() {
+        let mut backwards = run(Vec::new());
+        let arrivals = crate::Arrivals::Trace { at_us: vec![5, 4] };
+        let load = Load::Open { arrivals, until: None, max_in_flight: NonZeroU32::MIN };
+        backwards.plan = Plan::of(load);
+        let text = backwards.to_json().expect("a document");
+        check_refused(&text, "the plan: instant 1 of the trace is before the one before it");
     }
 
     fn any_sample() -> impl Strategy<Value = Sample> {
@@ -148,16 +208,13 @@ mod tests {
             |(job, mut instants, known, outcome, text)| {
                 instants.sort_unstable();
                 Sample {
-                    job,
-                    planned_us: instants[0],
                     sent_us: instants[1],
                     accepted_us: known[0].then_some(instants[2]),
                     started_us: known[1].then_some(instants[3]),
-                    finished_us: instants[4],
-                    observed_us: None,
                     stages: vec![span(&text, instants[3], instants[4])],
                     outcome,
                     extra: serde_json::json!({ "text": text }),
+                    ..Sample::new(job, instants[0], instants[4])
                 }
             },
         )

@@ -43,35 +43,46 @@ pub struct StageSummary {
 }
 
 impl Summary {
-    /// Sums up samples, in any order.
+    /// Sums up the samples of measured jobs, in any order; those of a warm-up and a cool-down are left
+    /// out.
     pub fn of(samples: &[Sample]) -> Self {
-        let mut summary = Self { span_us: span_us(samples), ..Self::default() };
         // What the jobs are worth is seen in the order in which they were sent.
-        let mut in_turn: Vec<&Sample> = samples.iter().collect();
+        let mut in_turn: Vec<&Sample> =
+            samples.iter().filter(|sample| sample.phase.is_measured()).collect();
+        let mut summary = Self { span_us: span_us(&in_turn), ..Self::default() };
         in_turn.sort_by_key(|sample| (sample.sent_us, sample.job));
         let mut series = Series::default();
         for sample in in_turn {
             match &sample.outcome {
                 Outcome::Ok => {
-                    summary.count(sample);
-                    series.add(sample);
+                    let parts = Parts::of(sample);
+                    summary.count(sample, parts);
+                    series.add(sample, parts);
                 }
                 Outcome::Failed(code) => *summary.failed.entry(code.clone()).or_default() += 1,
                 Outcome::Cancelled => summary.n_cancelled += 1,
             }
         }
-        summary.latency = Distribution::of_series(&series.latency);
-        summary.service = Distribution::of_series(&series.service);
-        summary.lag = Distribution::of_series(&series.lag);
-        summary.submit = Distribution::of_series(&series.submit);
-        summary.queue = Distribution::of_series(&series.queue);
-        summary.rest = Distribution::of_series(&series.rest);
-        summary.stages = in_order(series.stages);
+        summary.distribute(series);
         summary
     }
 
-    fn count(&mut self, sample: &Sample) {
-        let parts = Parts::of(sample);
+    /// Makes distributions of `series`; of the stages beside all others, since both are as much work.
+    fn distribute(&mut self, series: Series<'_>) {
+        let Series { latency, service, lag, submit, queue, rest, stages } = series;
+        std::thread::scope(|scope| {
+            let stages = scope.spawn(|| in_order(stages));
+            self.latency = Distribution::of_series(&latency);
+            self.service = Distribution::of_series(&service);
+            self.lag = Distribution::of_series(&lag);
+            self.submit = Distribution::of_series(&submit);
+            self.queue = Distribution::of_series(&queue);
+            self.rest = Distribution::of_series(&rest);
+            self.stages = stages.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        });
+    }
+
+    fn count(&mut self, sample: &Sample, parts: Parts) {
         self.n_ok += 1;
         self.parts = self.parts + parts;
         self.closure_error = self.closure_error.max(parts.closure_error(sample));
@@ -108,8 +119,7 @@ struct Stage {
 }
 
 impl<'a> Series<'a> {
-    fn add(&mut self, sample: &'a Sample) {
-        let parts = Parts::of(sample);
+    fn add(&mut self, sample: &'a Sample, parts: Parts) {
         self.latency.push(sample.latency_us());
         let service = sample.started_us.map(|start| sample.finished_us.saturating_sub(start));
         self.service.extend(service);
@@ -135,7 +145,7 @@ fn in_order(stages: BTreeMap<&str, Stage>) -> Vec<StageSummary> {
     stages.into_iter().map(summary).collect()
 }
 
-fn span_us(samples: &[Sample]) -> u64 {
+fn span_us(samples: &[&Sample]) -> u64 {
     let first = samples.iter().map(|sample| sample.planned_us).min();
     let last = samples.iter().map(|sample| sample.finished_us).max();
     first.zip(last).map_or(0, |(first, last)| last.saturating_sub(first))
@@ -164,6 +174,13 @@ mod tests {
         assert_eq!((summary.n_ok, summary.n_failed(), summary.n_cancelled), (1, 3, 1));
         assert_eq!(summary.failed, [("llm".to_owned(), 1), ("timeout".to_owned(), 2)].into());
         assert_eq!((summary.latency.n(), summary.latency.min_us()), (1, Some(500)));
+    }
+
+    #[test]
+    fn a_warm_up_and_a_cool_down_say_nothing() {
+        let of = |phase| Sample { phase, ..sample(0, 90) };
+        let warm_up = [of(crate::Phase::WarmUp), of(crate::Phase::CoolDown), sample(5, 8)];
+        assert_eq!(Summary::of(&warm_up), Summary::of(&[sample(5, 8)]));
     }
 
     #[test]

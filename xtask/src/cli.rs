@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    build_cuda, build_image, clean, compare, demo, doctor, fetch_models, load_test, run, setup,
-    test,
+    build_cuda, build_image, clean, compare, demo, doctor, fetch_models, load_test, run,
+    setup, test,
 };
 use crate::exit;
 use crate::ui::Output;
@@ -33,7 +33,7 @@ pub enum Command {
     Demo(demo::Args),
     BuildImage(build_image::Args),
     Run(run::Args),
-    LoadTest(load_test::Args),
+    LoadTest(Box<load_test::Args>),
     Compare(compare::Args),
     FetchModels(fetch_models::Args),
     BuildCuda(build_cuda::Args),

@@ -141,6 +141,18 @@ impl Failure {
         self
     }
 
+    /// The same, with what it is about before its message.
+    #[must_use]
+    pub fn about(mut self, what: &str) -> Self {
+        match &mut self {
+            Self::Usage { message, .. }
+            | Self::Environment { message, .. }
+            | Self::Check { message, .. } => *message = format!("{what}: {message}"),
+            Self::Interrupted => {}
+        }
+        self
+    }
+
     /// The advice.
     pub fn hint(&self) -> Option<&str> {
         match self {

@@ -17,13 +17,27 @@ use crate::ui::Ui;
 pub struct Program {
     /// `name==version`.
     package: &'static str,
-    /// What `python3 -m` starts.
-    module: &'static str,
+    /// What `python3` is given to start it; nothing of what is only imported.
+    #[cfg_attr(not(test), expect(dead_code, reason = "only the tests start it"))]
+    start: &'static [&'static str],
+    /// What `python3` is given to see whether it starts.
+    trial: &'static [&'static str],
 }
 
 /// Asks an HTTP API all that its document allows and forbids (<https://schemathesis.io>).
-pub const SCHEMATHESIS: Program =
-    Program { package: "schemathesis==4.32.5", module: "schemathesis.cli" };
+pub const SCHEMATHESIS: Program = Program {
+    package: "schemathesis==4.32.5",
+    start: &["-m", "schemathesis.cli"],
+    trial: &["-m", "schemathesis.cli", "--version"],
+};
+
+/// RunPod's own library of workers, whose local server speaks as its endpoints do
+/// (<https://github.com/runpod/runpod-python>).
+pub const RUNPOD: Program =
+    Program { package: "runpod==1.12.0", start: &[], trial: &["-c", "import runpod"] };
+
+/// Every program.
+pub const ALL: [&Program; 2] = [&SCHEMATHESIS, &RUNPOD];
 
 impl Program {
     fn folder(&self, paths: &Paths) -> PathBuf {
@@ -36,7 +50,7 @@ impl Program {
         let folder = self.folder(paths);
         folder.is_dir().then(|| {
             let mut command = Command::new("python3");
-            command.env("PYTHONPATH", folder).args(["-m", self.module]);
+            command.env("PYTHONPATH", folder).args(self.start);
             command
         })
     }
@@ -72,7 +86,7 @@ impl Program {
     /// What was installed for another Python does not start: better known now than in a test.
     async fn starts(&self, folder: &Path, stop: &CancellationToken) -> Result<()> {
         let mut command = Command::new("python3");
-        command.env("PYTHONPATH", folder).args(["-m", self.module, "--version"]);
+        command.env("PYTHONPATH", folder).args(self.trial);
         let end = process::captured(command, stop, |_| {}).await?;
         if end.status.success() {
             return Ok(());
@@ -106,8 +120,11 @@ mod tests {
 
     #[test]
     fn a_version_is_pinned_and_has_a_folder_of_its_own() {
-        assert!(crate::wheel::is_package(SCHEMATHESIS.package));
         let paths = Paths::from_env().expect("a checkout");
+        for program in ALL {
+            assert!(crate::wheel::is_package(program.package), "{}", program.package);
+        }
+        assert_ne!(SCHEMATHESIS.folder(&paths), RUNPOD.folder(&paths));
         let folder = SCHEMATHESIS.folder(&paths);
         assert!(folder.ends_with("python/schemathesis-4.32.5"), "{}", folder.display());
     }

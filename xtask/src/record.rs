@@ -126,8 +126,7 @@ impl SampleLog {
     ///
     /// The disk does not take it.
     pub fn add(&mut self, sample: &Sample) -> anyhow::Result<()> {
-        let mut line = serde_json::to_string(sample)?;
-        line.push('\n');
+        let line = bench::raw::line(sample)?;
         // One write: a line is there whole or not at all.
         self.file.write_all(line.as_bytes()).context("a sample cannot be kept")
     }
@@ -164,8 +163,10 @@ mod tests {
         let record = RunFolder::create(Some(&out), &paths, "short").expect("the same folder");
         assert!(!out.join("latency.svg").exists(), "another run's picture is gone");
         let report = record.report(&run).expect("written");
+        let report = fs_err::read_to_string(report).expect("Markdown");
         assert!(
-            fs_err::read_to_string(report).expect("Markdown").starts_with("# Load test: short")
+            report.starts_with("**INVALID") && report.contains("# Load test: short"),
+            "{report}"
         );
         let saved = fs_err::read_to_string(out.join(RUN)).expect("a run file");
         assert_eq!(Run::from_json(&saved).expect("a run"), run);

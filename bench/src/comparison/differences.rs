@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Plan, Run};
+use crate::Run;
 
 /// One thing that is not the same in both runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,11 +25,19 @@ pub struct Difference {
 const ALWAYS_NEW: [&str; 3] = ["began", "command", "findings"];
 
 /// What comes first on the page, and what a difference in it breaks. Facts that are not here come last.
-const KNOWN: [(&str, Option<&str>); 19] = [
+const KNOWN: [(&str, Option<&str>); 27] = [
     ("scenario", Some("scenario")),
+    ("mix", Some("scenario")),
     ("job", Some("scenario")),
+    ("arrivals", Some("plan")),
     ("workers", Some("plan")),
     ("jobs", Some("plan")),
+    ("duration", Some("plan")),
+    ("seed", Some("plan")),
+    ("think time", Some("plan")),
+    ("warm-up", Some("plan")),
+    ("cool-down", Some("plan")),
+    ("timeout", Some("plan")),
     ("target", None),
     ("profile", None),
     ("set", None),
@@ -66,7 +74,6 @@ pub(super) fn differences(before: &Run, after: &Run) -> Vec<Difference> {
 
 /// All that is known of a run by name, as people read it.
 fn facts(run: &Run) -> BTreeMap<String, String> {
-    let Plan::Closed { workers, jobs } = run.plan;
     let mut facts: BTreeMap<String, String> = run
         .environment
         .iter()
@@ -75,9 +82,12 @@ fn facts(run: &Run) -> BTreeMap<String, String> {
         .collect();
     facts.insert("scenario".to_owned(), run.scenario.name.clone());
     facts.insert("target".to_owned(), run.target.clone());
-    facts.insert("workers".to_owned(), workers.to_string());
-    facts.insert("jobs".to_owned(), jobs.to_string());
+    facts.extend(run.plan.facts().into_iter().map(|(name, fact)| (name.to_owned(), fact)));
     flatten("job", &run.scenario.payload, &mut facts);
+    if !run.mix.is_empty() {
+        let shares: Vec<String> = run.mix.iter().map(ToString::to_string).collect();
+        facts.insert("mix".to_owned(), shares.join(", "));
+    }
     facts
 }
 
@@ -173,7 +183,7 @@ mod tests {
             run.environment.insert("set".to_owned(), serde_json::json!(["a=1", "b=2"]));
             run.environment.remove("os");
             run.environment.insert("behaviour".to_owned(), "slow.toml".into());
-            run.plan = Plan::single();
+            run.plan = crate::Plan::single();
             run.scenario.payload =
                 serde_json::json!({ "video_subject": "the sea", "size": { "w": 9 } });
         };

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::quantile::binomial;
+use crate::statistics::student_quantile;
 
 /// A figure of one run with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -108,8 +109,6 @@ pub(super) const MEAN_NEEDS: u64 = 2 * BATCHES as u64;
 /// Neighbours are not independent; means of batches of neighbours nearly are, and it is their spread that
 /// makes the interval (batch means; Law, *Simulation Modeling and Analysis*, 5th ed., section 9.5.3).
 pub(super) fn mean(values: &[f64]) -> Option<Interval> {
-    /// The 97.5th percentile of Student's t with one degree of freedom less than there are batches.
-    const T: f64 = 2.262;
     let n = values.len();
     if n < MEAN_NEEDS as usize {
         return None;
@@ -119,7 +118,8 @@ pub(super) fn mean(values: &[f64]) -> Option<Interval> {
     let batches: Vec<f64> = (0..BATCHES).map(batch).collect();
     let centre = mean(&batches);
     let squares: f64 = batches.iter().map(|batch| (batch - centre).powi(2)).sum();
-    let reach = T * (squares / (BATCHES * (BATCHES - 1)) as f64).sqrt();
+    let t = student_quantile(1.0 - TAIL, BATCHES - 1);
+    let reach = t * (squares / (BATCHES * (BATCHES - 1)) as f64).sqrt();
     let value = mean(values);
     Some(Interval { value, low: value - reach, high: value + reach })
 }
@@ -129,6 +129,27 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::statistics::scipy_tests;
+
+    #[test]
+    fn shares_agree_with_clopper_and_pearson_of_scipy() {
+        #[derive(serde::Deserialize)]
+        struct Cases {
+            clopper_pearson: Vec<Case>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Case {
+            hits: u64,
+            n: u64,
+            low: f64,
+            high: f64,
+        }
+        for Case { hits, n, low, high } in scipy_tests::cases::<Cases>().clopper_pearson {
+            scipy_tests::assert_near(least_share(hits, n), low);
+            let most = if hits == n { 1.0 } else { 1.0 - least_share(n - hits, n) };
+            scipy_tests::assert_near(most, high);
+        }
+    }
 
     fn interval(value: f64, low: f64, high: f64) -> Interval {
         Interval { value, low, high }
@@ -179,7 +200,10 @@ mod tests {
         // Batches of mean 0 to 9: the standard error is sqrt(55/6 / 10).
         let rising: Vec<f64> = (0..20).map(|n| f64::from(n / 2)).collect();
         let found = mean(&rising).expect("20 values");
-        assert!((found.high - found.value - 2.262 * (55.0_f64 / 60.0).sqrt()).abs() < 1e-9);
+        assert!(
+            (found.high - found.value - 2.262_157_162_740_992 * (55.0_f64 / 60.0).sqrt()).abs()
+                < 1e-9
+        );
     }
 
     proptest! {

@@ -3,8 +3,10 @@
 use serde::Serialize;
 
 use super::interval::{Interval, Ratio};
-use crate::dependence::worth;
 use crate::{Distribution, Estimate, text};
+
+/// Shorter times are taken for this: half of what the clock tells apart, in microseconds.
+const LEAST_US: f64 = 0.5;
 
 /// One figure of both runs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -58,6 +60,12 @@ pub enum Unit {
     /// Bytes.
     #[serde(rename = "bytes")]
     Bytes,
+    /// Nanoseconds.
+    #[serde(rename = "ns")]
+    Nanoseconds,
+    /// How often something happened.
+    #[serde(rename = "count")]
+    Count,
 }
 
 impl Unit {
@@ -68,6 +76,10 @@ impl Unit {
             Self::Rate => format!("{value:.0} an hour"),
             Self::Share => format!("{:.1} %", value * 100.0),
             Self::Bytes => format!("{:.0} MB", value / 1e6),
+            Self::Nanoseconds if value < 1e3 => format!("{value:.1} ns"),
+            Self::Nanoseconds if value < 1e6 => format!("{:.1} µs", value / 1e3),
+            Self::Nanoseconds => text::duration((value / 1e3).round() as u64),
+            Self::Count => format!("{value:.0}"),
         }
     }
 }
@@ -126,22 +138,36 @@ pub enum Level {
 }
 
 impl Level {
-    /// Quantile `q` of the times of jobs in the order in which they were sent.
-    pub(super) fn of(times: &[u64], q: f64) -> Self {
-        let n = times.len() as u64;
+    /// Quantile `q` of the times of jobs, as wide as those of the independent ones that they are worth.
+    pub(super) fn of(times: &Distribution, q: f64) -> Self {
+        let (n, worth) = (times.n(), times.worth());
         if n == 0 {
             return Self::Absent;
         }
-        // As the report counts them: within 0.1 %.
-        let ascending = times.iter().copied().collect::<Distribution>().ascending();
-        let worth = worth(times);
-        match Estimate::of_dependent(q, n, worth, |rank| ascending[rank as usize - 1]) {
+        match times.quantile(q) {
             Estimate::Carried { value, low, high } => {
                 Self::Known { value: value as f64, low: low as f64, high: high as f64 }
             }
             Estimate::Bounded { low, needs } => {
                 Self::Bounded { low: low.map(|low| low as f64), n, worth, needs }
             }
+        }
+    }
+
+    /// The median of values in the order in which they were measured.
+    pub(crate) fn median(values: &[f64]) -> Self {
+        let n = values.len() as u64;
+        let mut ascending = values.to_vec();
+        ascending.sort_unstable_by(f64::total_cmp);
+        // Their places in it say as much of their dependence as they do.
+        let place = |value: &f64| ascending.partition_point(|other| other < value) as u64;
+        let worth = crate::dependence::worth(&values.iter().map(place).collect::<Vec<_>>());
+        let at = |rank: u64| ascending[rank as usize - 1];
+        match Estimate::of_dependent(0.5, n, worth, |rank| rank) {
+            Estimate::Carried { value, low, high } => {
+                Self::Known { value: at(value), low: at(low), high: at(high) }
+            }
+            Estimate::Bounded { low, needs } => Self::Bounded { low: low.map(at), n, worth, needs },
         }
     }
 
@@ -198,6 +224,31 @@ impl Word {
 }
 
 impl Metric {
+    /// A figure with what its levels say.
+    pub(crate) fn judged(
+        name: &str,
+        section: Section,
+        unit: Unit,
+        better: Better,
+        levels: [Level; 2],
+    ) -> Self {
+        let [before, after] = levels;
+        let least = if unit == Unit::Time { LEAST_US } else { f64::MIN_POSITIVE };
+        let intervals = before.interval().zip(after.interval());
+        let ratio = intervals.map(|(before, after)| Ratio::of(before, after, least));
+        Self {
+            name: name.to_owned(),
+            section,
+            unit,
+            better,
+            before,
+            after,
+            ratio,
+            word: ratio.as_ref().map_or(Word::NotJudged, |ratio| Word::of(ratio, better)),
+            reason: if ratio.is_some() { None } else { Some(reason(before, after)) },
+        }
+    }
+
     /// `latency p50 18.4 s before, 11.2 s after, 0.609 of it (95 %: 0.575 to 0.648)`.
     pub(super) fn sentence(&self) -> String {
         let both = format!(
@@ -210,6 +261,30 @@ impl Metric {
             (Some(ratio), _) => format!("{both}, ratio {}", ratio.shown()),
             (None, Some(reason)) => format!("{both} ({reason})"),
             (None, None) => both,
+        }
+    }
+}
+
+/// Why two levels have no ratio.
+fn reason(before: Level, after: Level) -> String {
+    let jobs = |n: u64, worth: u64| {
+        if n == worth { n.to_string() } else { format!("{n} (worth {worth})") }
+    };
+    let one = |side: &str, level: Level| match level {
+        Level::Known { .. } | Level::Single { .. } => None,
+        Level::Bounded { n, worth, needs, .. } => {
+            Some(format!("{side} {} jobs, needs {needs}", jobs(n, worth)))
+        }
+        Level::Absent => Some(format!("{side} none")),
+    };
+    match (before, after) {
+        (Level::Bounded { n, worth, needs, .. }, Level::Bounded { n: m, worth: other, .. }) => {
+            format!("{} and {} jobs, needs {needs}", jobs(n, worth), jobs(m, other))
+        }
+        (Level::Single { .. }, Level::Single { .. }) => "one value a run".to_owned(),
+        (before, after) => {
+            let reasons = one("before", before).into_iter().chain(one("after", after));
+            reasons.collect::<Vec<_>>().join(", ")
         }
     }
 }

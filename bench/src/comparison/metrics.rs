@@ -2,26 +2,18 @@
 
 use super::interval::{self, Interval, MEAN_NEEDS, Ratio};
 use super::metric::{Better, Level, Metric, Section, Unit, Word};
-use crate::{Ending, Outcome, Parts, Run, Sample, Summary};
-
-/// Shorter times are taken for this: half of what the clock tells apart, in microseconds.
-const LEAST_US: f64 = 0.5;
+use crate::{Distribution, Ending, Outcome, Run, Summary};
 
 type Arm<'a> = (&'a Run, &'a Summary);
 
 /// Everything that both runs can say, the latency first.
 pub(super) fn metrics(before: Arm<'_>, after: Arm<'_>) -> Vec<Metric> {
-    let jobs = [before.0, after.0].map(well);
-    let times = |name: &str, section, of: fn(&Sample) -> Option<u64>, q| {
-        let level = |jobs: &[&Sample]| {
-            Level::of(&jobs.iter().filter_map(|job| of(job)).collect::<Vec<_>>(), q)
-        };
-        timed(name, section, [level(&jobs[0]), level(&jobs[1])])
+    let times = |name: &str, section, of: fn(&Summary) -> &Distribution, q| {
+        timed(name, section, [before.1, after.1].map(|summary| Level::of(of(summary), q)))
     };
-    let latency: fn(&Sample) -> Option<u64> = |job| Some(job.latency_us());
-    let queue: fn(&Sample) -> Option<u64> = |job| Some(Parts::of(job).queue_us);
-    let service: fn(&Sample) -> Option<u64> =
-        |job| Some(job.finished_us.saturating_sub(job.started_us?));
+    let latency: fn(&Summary) -> &Distribution = |summary| &summary.latency;
+    let queue: fn(&Summary) -> &Distribution = |summary| &summary.queue;
+    let service: fn(&Summary) -> &Distribution = |summary| &summary.service;
     let mut metrics = vec![
         times("latency p50", Section::Primary, latency, 0.5),
         times("latency p95", Section::Job, latency, 0.95),
@@ -31,7 +23,7 @@ pub(super) fn metrics(before: Arm<'_>, after: Arm<'_>) -> Vec<Metric> {
         times("service time p50", Section::Job, service, 0.5),
         times("service time p95", Section::Job, service, 0.95),
     ];
-    metrics.extend(stages(&jobs, before.1, after.1));
+    metrics.extend(stages(before.1, after.1));
     metrics.push(throughput(before, after));
     metrics.push(failures(before.1, after.1));
     metrics.extend(processor(before, after));
@@ -42,27 +34,18 @@ pub(super) fn metrics(before: Arm<'_>, after: Arm<'_>) -> Vec<Metric> {
     metrics
 }
 
-/// The jobs that ended well, in the order in which they were sent.
-fn well(run: &Run) -> Vec<&Sample> {
-    let mut jobs: Vec<&Sample> =
-        run.samples.iter().filter(|sample| sample.outcome == Outcome::Ok).collect();
-    jobs.sort_by_key(|sample| (sample.sent_us, sample.job));
-    jobs
-}
-
 /// Each stage of either run.
-fn stages(jobs: &[Vec<&Sample>; 2], before: &Summary, after: &Summary) -> Vec<Metric> {
+fn stages(before: &Summary, after: &Summary) -> Vec<Metric> {
     let mut names: Vec<&str> = before.stages.iter().map(|stage| stage.name.as_str()).collect();
     let new = after.stages.iter().map(|stage| stage.name.as_str());
     names.extend(new.filter(|name| !before.stages.iter().any(|stage| stage.name == *name)));
-    let times = |name: &str, jobs: &[&Sample]| -> Vec<u64> {
-        let spans = jobs.iter().flat_map(|job| &job.stages).filter(|span| span.name == name);
-        spans.map(|span| span.end_us.saturating_sub(span.start_us)).collect()
+    let level = |summary: &Summary, name: &str, q| {
+        let stage = summary.stages.iter().find(|stage| stage.name == name);
+        stage.map_or(Level::Absent, |stage| Level::of(&stage.duration, q))
     };
     let metrics = names.iter().flat_map(|name| {
-        let times = [times(name, &jobs[0]), times(name, &jobs[1])];
         [(0.5, "p50"), (0.95, "p95")].map(|(q, percentile)| {
-            let levels = times.each_ref().map(|times| Level::of(times, q));
+            let levels = [level(before, name, q), level(after, name, q)];
             timed(&format!("{name} {percentile}"), Section::Stage, levels)
         })
     });
@@ -70,68 +53,30 @@ fn stages(jobs: &[Vec<&Sample>; 2], before: &Summary, after: &Summary) -> Vec<Me
 }
 
 fn timed(name: &str, section: Section, [before, after]: [Level; 2]) -> Metric {
-    judged(name, section, Unit::Time, Better::Lower, [before, after])
-}
-
-/// A figure with what its levels say.
-fn judged(name: &str, section: Section, unit: Unit, better: Better, levels: [Level; 2]) -> Metric {
-    let [before, after] = levels;
-    let least = if unit == Unit::Time { LEAST_US } else { f64::MIN_POSITIVE };
-    let intervals = before.interval().zip(after.interval());
-    let ratio = intervals.map(|(before, after)| Ratio::of(before, after, least));
-    Metric {
-        name: name.to_owned(),
-        section,
-        unit,
-        better,
-        before,
-        after,
-        ratio,
-        word: ratio.as_ref().map_or(Word::NotJudged, |ratio| Word::of(ratio, better)),
-        reason: if ratio.is_some() { None } else { Some(reason(before, after)) },
-    }
-}
-
-/// Why two levels have no ratio.
-fn reason(before: Level, after: Level) -> String {
-    let jobs = |n: u64, worth: u64| {
-        if n == worth { n.to_string() } else { format!("{n} (worth {worth})") }
-    };
-    let one = |side: &str, level: Level| match level {
-        Level::Known { .. } | Level::Single { .. } => None,
-        Level::Bounded { n, worth, needs, .. } => {
-            Some(format!("{side} {} jobs, needs {needs}", jobs(n, worth)))
-        }
-        Level::Absent => Some(format!("{side} none")),
-    };
-    match (before, after) {
-        (Level::Bounded { n, worth, needs, .. }, Level::Bounded { n: m, worth: other, .. }) => {
-            format!("{} and {} jobs, needs {needs}", jobs(n, worth), jobs(m, other))
-        }
-        (Level::Single { .. }, Level::Single { .. }) => "one value a run".to_owned(),
-        (before, after) => {
-            let reasons = one("before", before).into_iter().chain(one("after", after));
-            reasons.collect::<Vec<_>>().join(", ")
-        }
-    }
+    Metric::judged(name, section, Unit::Time, Better::Lower, [before, after])
 }
 
 /// When each job ended well, in order. The last one counts until the end of the run, so that the gaps
 /// from the beginning on are the whole run and their mean is that of the run.
 fn ends(run: &Run) -> Vec<u64> {
-    let ok = run.samples.iter().filter(|sample| sample.outcome == Outcome::Ok);
+    let ok = run.measured().filter(|sample| sample.outcome == Outcome::Ok);
     let mut ends: Vec<u64> = ok.map(|sample| sample.finished_us).collect();
     ends.sort_unstable();
-    let last = run.samples.iter().map(|sample| sample.finished_us).max();
+    let last = run.measured().map(|sample| sample.finished_us).max();
     if let (Some(end), Some(last)) = (ends.last_mut(), last) {
         *end = last;
     }
     ends
 }
 
+/// When the first job that counts was due.
+fn first(run: &Run) -> u64 {
+    run.measured().map(|sample| sample.planned_us).min().unwrap_or(0)
+}
+
 /// The time from one end to the next, microseconds.
 fn gaps(run: &Run) -> Vec<f64> {
-    let first = run.samples.iter().map(|sample| sample.planned_us).min().unwrap_or(0);
+    let first = first(run);
     let ends = ends(run);
     let begins = std::iter::once(first).chain(ends.iter().copied());
     begins.zip(&ends).map(|(begin, end)| end.saturating_sub(begin) as f64).collect()
@@ -141,7 +86,7 @@ fn gaps(run: &Run) -> Vec<f64> {
 fn cpu(run: &Run) -> Vec<f64> {
     let ends = ends(run);
     let mut used = vec![0.0; ends.len()];
-    let (mut gap, mut at) = (0, 0);
+    let (mut gap, mut at) = (0, first(run));
     for look in &run.usage {
         let cores = if look.cpu_cores.is_finite() { look.cpu_cores.clamp(0.0, 1e6) } else { 0.0 };
         // A look tells of the time since the one before.
@@ -177,7 +122,13 @@ fn throughput(before: Arm<'_>, after: Arm<'_>) -> Metric {
             None => few(summary.n_ok),
         }
     };
-    judged("throughput", Section::Run, Unit::Rate, Better::Higher, [level(before), level(after)])
+    Metric::judged(
+        "throughput",
+        Section::Run,
+        Unit::Rate,
+        Better::Higher,
+        [level(before), level(after)],
+    )
 }
 
 fn failures(before: &Summary, after: &Summary) -> Metric {
@@ -215,7 +166,7 @@ fn processor(before: Arm<'_>, after: Arm<'_>) -> Option<Metric> {
         }
     };
     let levels = [level(before), level(after)];
-    let metric = judged("CPU time a job", Section::Run, Unit::Time, Better::Lower, levels);
+    let metric = Metric::judged("CPU time a job", Section::Run, Unit::Time, Better::Lower, levels);
     (levels != [Level::Absent; 2]).then_some(metric)
 }
 
@@ -225,6 +176,6 @@ fn memory(before: &Run, after: &Run) -> Option<Metric> {
         most.map_or(Level::Absent, |most| Level::Single { value: most as f64 })
     };
     let levels = [level(before), level(after)];
-    let metric = judged("memory, most", Section::Run, Unit::Bytes, Better::Lower, levels);
+    let metric = Metric::judged("memory, most", Section::Run, Unit::Bytes, Better::Lower, levels);
     (levels != [Level::Absent; 2]).then_some(metric)
 }

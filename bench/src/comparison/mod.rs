@@ -16,7 +16,7 @@ use serde::Serialize;
 
 pub use self::differences::Difference;
 pub use self::interval::Ratio;
-pub use self::markdown::{PAGE, files, markdown};
+pub use self::markdown::{PAGE, files, markdown, page};
 pub use self::metric::{Better, Level, Metric, Section, Unit, Word};
 pub use self::warnings::{Side, Warning};
 use crate::{Doubt, Run, Summary};
@@ -76,7 +76,12 @@ impl Arm {
 impl Comparison {
     /// Compares `after` with `before`.
     pub fn of(before: &Run, after: &Run) -> Self {
-        let summaries = (Summary::of(&before.samples), Summary::of(&after.samples));
+        // Both are as much work.
+        let summaries = std::thread::scope(|scope| {
+            let first = scope.spawn(|| Summary::of(&before.samples));
+            let second = Summary::of(&after.samples);
+            (first.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), second)
+        });
         let arms = (Arm::of(before, &summaries.0), Arm::of(after, &summaries.1));
         let is_valid = arms.0.doubts.is_empty() && arms.1.doubts.is_empty();
         let differences = differences::differences(before, after);

@@ -3,12 +3,13 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::page::tests::{check_sound, words};
 use crate::picture::sample_runs::{self, Shape};
 use crate::picture::tests::any_run;
 use crate::{Ending, Outcome, Usage};
 
 const USUAL: Shape =
-    Shape { workers: 10, jobs: 80, at_once: 3, fails: 0, n_cards: 0, slow: 1.0, seed: 7 };
+    Shape { workers: 10, jobs: 120, at_once: 3, fails: 0, n_cards: 0, slow: 1.0, seed: 7 };
 
 fn with(shape: Shape, facts: &[(&str, &str)]) -> Run {
     let mut run = sample_runs::run(shape);
@@ -36,7 +37,7 @@ fn a_verdict_comes_from_the_interval() {
     use Word::{Better, NoDifferenceShown, NotJudged, Worse};
     let usual = sample_runs::run(USUAL);
     let other = sample_runs::run(Shape { seed: 8, ..USUAL });
-    let same = "NO DIFFERENCE SHOWN: latency p50 18.4 s before, 1";
+    let same = "NO DIFFERENCE SHOWN: latency p50 18.6 s before, 1";
     let figures = [
         ("render p50", NoDifferenceShown),
         ("throughput", NoDifferenceShown),
@@ -48,7 +49,7 @@ fn a_verdict_comes_from_the_interval() {
 
     let quick = sample_runs::run(Shape { slow: 0.6, seed: 9, ..USUAL });
     let better = [("throughput", Better), ("CPU time a job", Better), ("render p50", Better)];
-    check(&usual, &quick, "BETTER: latency p50 18.4 s before, 1", &better);
+    check(&usual, &quick, "BETTER: latency p50 18.6 s before, 1", &better);
     let worse = [("throughput", Worse), ("CPU time a job", Worse), ("render p50", Worse)];
     check(&quick, &usual, "WORSE: latency p50 1", &worse);
 
@@ -57,7 +58,7 @@ fn a_verdict_comes_from_the_interval() {
     check(
         &usual,
         &few,
-        "NOT JUDGED, BUT NOT LIKE FOR LIKE (plan): latency p50 18.4 s before",
+        "NOT JUDGED, BUT NOT LIKE FOR LIKE (plan): latency p50 18.6 s before",
         &figures,
     );
 
@@ -118,10 +119,15 @@ fn a_page_on_disk_has_its_picture_beside_it() {
     let run = sample_runs::run(USUAL);
     let files = files(&run, &run);
     let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, [PAGE, "comparison.svg"]);
-    let plain = markdown(&Comparison::of(&run, &run));
+    assert_eq!(names, [PAGE, "comparison.html", "comparison.svg"]);
+    let comparison = Comparison::of(&run, &run);
+    let plain = markdown(&comparison);
     assert!(files[0].1.contains("](comparison.svg)") && !plain.contains(".svg"));
-    assert!(files[1].1.contains("before and after</title>"));
+    assert!(files[2].1.contains("before and after</title>"));
+    let html = &files[1].1;
+    check_sound(html);
+    assert!(words(html).starts_with(&comparison.verdict()), "the verdict comes first");
+    assert!(html.contains("<svg") && html.len() < 200_000, "{} bytes", html.len());
 }
 
 #[test]

@@ -56,6 +56,29 @@ impl Scale {
         Self::counted(most, 1.0, name.to_owned(), n_ticks)
     }
 
+    /// Changes in percent, from `least` to `most` and always with none.
+    pub(super) fn changes(name: &str, least: f64, most: f64, n_ticks: f64) -> Self {
+        let sound = |end: f64| if end.is_finite() { end.clamp(-1e6, 1e6) } else { 0.0 };
+        let (least, most) = (sound(least).min(0.0), sound(most).max(0.0));
+        let most = if most - least > 1e-9 { most } else { least + 1.0 };
+        let step = round_step((most - least) / n_ticks);
+        let (first, last) = ((least / step + 1e-9).floor(), (most / step - 1e-9).ceil());
+        let decimals = (-step.log10()).ceil().max(0.0) as usize;
+        let ticks = (first as i32..=last as i32).map(|index| {
+            let value = f64::from(index) * step;
+            let sign = if index > 0 { "+" } else { "" };
+            (value, format!("{sign}{value:.decimals$}"))
+        });
+        Self { from: first * step, to: last * step, ticks: ticks.collect(), name: name.to_owned() }
+    }
+
+    /// Things that are counted from 1 to `n`, each in the middle of its room.
+    pub(super) fn counts(n: usize, name: &str) -> Self {
+        let every = n.div_ceil(20).max(1);
+        let ticks = (1..=n).step_by(every).map(|number| (number as f64, number.to_string()));
+        Self { from: 0.5, to: n.max(1) as f64 + 0.5, ticks: ticks.collect(), name: name.to_owned() }
+    }
+
     /// Memory up to `most` bytes.
     pub(super) fn memory(name: &str, most: f64, n_ticks: f64) -> Self {
         let (unit, bytes) = match most {
@@ -178,6 +201,21 @@ mod tests {
         check(&Scale::times("time", 1e11, 5.0), "time (h)", &["0", "10", "20", "30"]);
         check(&Scale::numbers("cores", 1.7, 2.0), "cores", &["0", "1", "2"]);
         check(&Scale::memory("memory", 3.1e9, 2.0), "memory (GiB)", &["0", "2", "4"]);
+    }
+
+    #[test]
+    fn changes_go_both_ways_and_always_have_none() {
+        let changes = |least, most| Scale::changes("%", least, most, 4.0);
+        check(&changes(-1.2, 2.9), "%", &["-2", "0", "+2", "+4"]);
+        check(&changes(4.0, 9.0), "%", &["0", "+5", "+10"]);
+        check(&changes(-0.4, -0.1), "%", &["-0.4", "-0.3", "-0.2", "-0.1", "0.0"]);
+        for nonsense in [f64::NAN, f64::INFINITY, 0.0, -1e300] {
+            let scale = changes(nonsense, nonsense);
+            assert!(scale.from < scale.to && scale.ticks.len() < 20, "{scale:?}");
+        }
+        check(&Scale::counts(3, "pair"), "pair", &["1", "2", "3"]);
+        assert_eq!(Scale::counts(60, "pair").ticks.len(), 20);
+        assert!(Scale::counts(0, "pair").ticks.is_empty());
     }
 
     #[test]

@@ -73,11 +73,12 @@ fn document(body: &str, head: &Head, height: f64) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" \
          viewBox=\"0 0 {} {}\" role=\"img\" \
          font-family=\"system-ui, Segoe UI, Helvetica, Arial, sans-serif\">\n\
-         <title>{}</title>\n<desc>{}</desc>\n",
+         <title>{}</title>\n<desc>{}</desc>\n<style>\n{}</style>\n",
         units(WIDTH),
         units(height),
         escaped(&theme::clean(&head.title)),
         escaped(&theme::clean(&format!("{}. {}", head.captions.join("; "), head.description))),
+        theme::dark(),
     );
     let mut lines = body.lines().skip(1);
     while let Some(line) = lines.next() {

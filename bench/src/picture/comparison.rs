@@ -2,12 +2,11 @@ use super::canvas::Head;
 use super::curves::{self, Curve, Shape};
 use super::theme::{FIRST, SECOND};
 use super::{caption, nothing, says_nothing, warning};
-use crate::{Run, Summary};
+use crate::{Distribution, Run, Summary};
 
 /// The latencies of two runs over their percentiles. Each has its 95 % intervals, as wide as those of the
 /// independent jobs that it is worth.
-pub fn comparison(before: &Run, after: &Run) -> String {
-    let [first, second] = [before, after].map(|run| Summary::of(&run.samples));
+pub fn comparison((before, first): (&Run, &Summary), (after, second): (&Run, &Summary)) -> String {
     let curve = |name, colour, shape, times| Curve { name, colour, shape, times };
     let curves = [
         curve("before", FIRST, Shape::Round, &first.latency),
@@ -19,8 +18,8 @@ pub fn comparison(before: &Run, after: &Run) -> String {
     let head = Head {
         title: "Latency by percentile, before and after".to_owned(),
         captions: vec![
-            format!("before: {}", caption(before)),
-            format!("after: {}", caption(after)),
+            format!("before: {}", caption(before, first)),
+            format!("after: {}", caption(after, second)),
         ],
         warning: (!warnings.is_empty()).then(|| warnings.join("; ")),
         description: curves::described(&curves),
@@ -28,6 +27,25 @@ pub fn comparison(before: &Run, after: &Run) -> String {
     let reason = says_nothing(before, first.n_ok).or_else(|| says_nothing(after, second.n_ok));
     if let Some(reason) = reason {
         return nothing(&head, reason);
+    }
+    curves::page(&head, &curves)
+}
+
+/// The same of two distributions that were merged from several runs each.
+pub fn percentiles_of_two(caption: &str, before: &Distribution, after: &Distribution) -> String {
+    let curve = |name, colour, shape, times| Curve { name, colour, shape, times };
+    let curves = [
+        curve("before", FIRST, Shape::Round, before),
+        curve("after", SECOND, Shape::Square, after),
+    ];
+    let head = Head {
+        title: "Latency by percentile, before and after".to_owned(),
+        captions: vec![caption.to_owned()],
+        warning: None,
+        description: curves::described(&curves),
+    };
+    if before.n() == 0 || after.n() == 0 {
+        return nothing(&head, "No job ended well on one of the sides.");
     }
     curves::page(&head, &curves)
 }

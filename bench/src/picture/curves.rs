@@ -6,6 +6,7 @@ use super::axes::{self, Chart, Room, Scale, place};
 use super::canvas::{Canvas, Drawn, Head, picture};
 use super::legend::{Entry, Legend};
 use super::theme::{self, LEFT, MARGIN, MIDDLE, RIGHT, SHADE, SMALL, SOFT, WIDTH, words};
+use crate::distribution::Ranks;
 use crate::quantile::rank;
 use crate::{Distribution, Estimate, text};
 
@@ -24,8 +25,7 @@ pub(super) struct Curve<'a> {
     pub times: &'a Distribution,
 }
 
-/// What marks a percentile on a curve, so that curves differ in more than colour. The values of the round
-/// one stand above it, those of the square one below.
+/// What marks a percentile on a curve, so that curves differ in more than colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     Round,
@@ -51,12 +51,29 @@ impl Step {
     }
 }
 
+/// A curve with each step of the scale.
+struct Traced<'a> {
+    curve: &'a Curve<'a>,
+    steps: Vec<Step>,
+    ranks: Ranks,
+}
+
+impl<'a> Traced<'a> {
+    fn of(curve: &'a Curve<'a>) -> Self {
+        let ranks = curve.times.ranks();
+        Self { curve, steps: curve.steps(&ranks), ranks }
+    }
+
+    /// The last position at which there is an interval.
+    fn carried_until(&self) -> f64 {
+        self.steps.iter().rev().find(|step| step.is_carried()).map_or(0.0, |step| step.x)
+    }
+}
+
 impl Curve<'_> {
     /// Each step of the scale.
-    fn traced(&self) -> Vec<Step> {
-        let ascending = self.times.ascending();
-        let n = ascending.len() as u64;
-        let at_rank = |rank: u64| ascending[rank as usize - 1];
+    fn steps(&self, ranks: &Ranks) -> Vec<Step> {
+        let n = self.times.n();
         // Beyond this the largest stands for everything.
         let end = ((n as f64).log10() + 0.1).min(END);
         (0..=STEPS)
@@ -64,8 +81,7 @@ impl Curve<'_> {
             .take_while(|x| n > 0 && *x <= end)
             .map(|x| {
                 let q = 1.0 - 10_f64.powf(-x);
-                let known = Estimate::of_dependent(q, n, self.times.worth(), at_rank);
-                Step { x, seen: at_rank(rank(q, n)), known }
+                Step { x, seen: ranks.at(rank(q, n)), known: ranks.quantile(q) }
             })
             .collect()
     }
@@ -75,12 +91,6 @@ impl Curve<'_> {
         let (n, worth) = (self.times.n(), self.times.worth());
         if worth == n { format!("n = {n}") } else { format!("n = {n}, worth {worth}") }
     }
-}
-
-/// The last position at which `curve` has an interval.
-fn carried_until(curve: &Curve<'_>) -> f64 {
-    let traced = curve.traced();
-    traced.iter().rev().find(|step| step.is_carried()).map_or(0.0, |step| step.x)
 }
 
 /// A picture of `curves`, each of at least one time, under `head`.
@@ -119,19 +129,20 @@ fn draw(canvas: &Canvas<'_>, (top, bottom): (f64, f64), curves: &[Curve<'_>]) ->
     let area = canvas.part((MARGIN, top), (WIDTH - 2.0 * MARGIN - 16.0, bottom - top));
     let room = Room { left: 64.0, below: 50.0 };
     let chart = axes::chart(&area, &x, &y, room)?;
-    shade(canvas, &chart, &y, curves)?;
-    for curve in curves {
-        ribbon(canvas, &chart, curve)?;
+    let traced: Vec<Traced<'_>> = curves.iter().map(Traced::of).collect();
+    shade(canvas, &chart, &y, &traced)?;
+    for it in &traced {
+        ribbon(canvas, &chart, it)?;
     }
-    for curve in curves {
-        line(canvas, &chart, curve)?;
+    for it in &traced {
+        line(canvas, &chart, it)?;
     }
-    values(canvas, &chart, curves)
+    values(canvas, &chart, &traced)
 }
 
 /// What is not carried, and by how many jobs.
-fn shade(canvas: &Canvas<'_>, chart: &Chart<'_>, y: &Scale, curves: &[Curve<'_>]) -> Drawn {
-    let fewest = curves.iter().map(|curve| (carried_until(curve), curve));
+fn shade(canvas: &Canvas<'_>, chart: &Chart<'_>, y: &Scale, curves: &[Traced<'_>]) -> Drawn {
+    let fewest = curves.iter().map(|it| (it.carried_until(), it.curve));
     let Some((until, curve)) = fewest.min_by(|one, other| one.0.total_cmp(&other.0)) else {
         return Ok(());
     };
@@ -146,12 +157,16 @@ fn shade(canvas: &Canvas<'_>, chart: &Chart<'_>, y: &Scale, curves: &[Curve<'_>]
     canvas.text((right - 8.0, bottom - 14.0), &text, &style)
 }
 
-fn ribbon(canvas: &Canvas<'_>, chart: &Chart<'_>, curve: &Curve<'_>) -> Drawn {
+fn ribbon(
+    canvas: &Canvas<'_>,
+    chart: &Chart<'_>,
+    Traced { curve, steps, .. }: &Traced<'_>,
+) -> Drawn {
     let (mut low_side, mut high_side) = (Vec::new(), Vec::new());
-    for Step { x, known, .. } in curve.traced() {
+    for Step { x, known, .. } in steps {
         if let Estimate::Carried { low, high, .. } = known {
-            low_side.push(place(chart, x, low as f64));
-            high_side.push(place(chart, x, high as f64));
+            low_side.push(place(chart, *x, *low as f64));
+            high_side.push(place(chart, *x, *high as f64));
         }
     }
     high_side.reverse();
@@ -159,10 +174,9 @@ fn ribbon(canvas: &Canvas<'_>, chart: &Chart<'_>, curve: &Curve<'_>) -> Drawn {
     canvas.polygon(&low_side, curve.colour.mix(0.18))
 }
 
-fn line(canvas: &Canvas<'_>, chart: &Chart<'_>, curve: &Curve<'_>) -> Drawn {
-    let traced = curve.traced();
+fn line(canvas: &Canvas<'_>, chart: &Chart<'_>, Traced { curve, steps, .. }: &Traced<'_>) -> Drawn {
     let mut last = None;
-    for stretch in traced.chunk_by(|one, next| one.is_carried() == next.is_carried()) {
+    for stretch in steps.chunk_by(|one, next| one.is_carried() == next.is_carried()) {
         let at = |step: &Step| place(chart, step.x, step.seen as f64);
         let places: Vec<(f64, f64)> = last.into_iter().chain(stretch.iter().map(at)).collect();
         last = places.last().copied();
@@ -198,45 +212,60 @@ fn labels(canvas: &Canvas<'_>, mut labels: Vec<Label>, up: f64) -> Drawn {
 }
 
 /// A mark and its value at each percentile.
-fn values(canvas: &Canvas<'_>, chart: &Chart<'_>, curves: &[Curve<'_>]) -> Drawn {
+fn values(canvas: &Canvas<'_>, chart: &Chart<'_>, curves: &[Traced<'_>]) -> Drawn {
     for q in MARKED {
         let mut values = Vec::new();
-        for curve in curves {
-            values.extend(curve.value(canvas, chart, q)?);
+        let highest = curves.iter().map(|it| it.seen(q)).max();
+        for it in curves {
+            let is_upper = values.is_empty() && Some(it.seen(q)) == highest;
+            values.extend(it.value(canvas, chart, q, is_upper)?);
         }
         labels(canvas, values, 0.0)?;
     }
-    labels(canvas, curves.iter().filter_map(|curve| curve.largest(chart)).collect(), 1.0)
+    labels(canvas, curves.iter().filter_map(|it| it.largest(chart)).collect(), 1.0)
 }
 
-impl Curve<'_> {
-    /// Draws the mark at `q` and gives its value.
-    fn value(&self, canvas: &Canvas<'_>, chart: &Chart<'_>, q: f64) -> Drawn<Option<Label>> {
+impl Traced<'_> {
+    /// The quantile of the sample itself.
+    fn seen(&self, q: f64) -> u64 {
+        self.ranks.at(rank(q, self.curve.times.n()))
+    }
+
+    /// Draws the mark at `q` and gives its value: above the mark of the upper curve, below that of the
+    /// other.
+    fn value(
+        &self,
+        canvas: &Canvas<'_>,
+        chart: &Chart<'_>,
+        q: f64,
+        is_upper: bool,
+    ) -> Drawn<Option<Label>> {
+        let Curve { shape, colour, .. } = *self.curve;
         let at = |us: u64| place(chart, position(q), us as f64);
-        let ((x, y), away, text) = match self.times.quantile(q) {
+        let ((x, y), away, text) = match self.ranks.quantile(q) {
             Estimate::Carried { value, .. } => {
-                self.shape.draw(canvas, at(value), self.colour)?;
-                (at(value), self.shape.away(), text::duration(value))
+                shape.draw(canvas, at(value), colour)?;
+                (at(value), if is_upper { -16.0 } else { 16.0 }, text::duration(value))
             }
             // Below it: what was seen lies above.
             Estimate::Bounded { low: Some(low), .. } => {
-                arrow(canvas, at(low), self.colour)?;
+                arrow(canvas, at(low), colour)?;
                 (at(low), 15.0, format!("> {}", text::duration(low)))
             }
             Estimate::Bounded { low: None, .. } => return Ok(None),
         };
         let (side, aside) = if q > 0.995 { (RIGHT, 6.0) } else { (MIDDLE, 0.0) };
-        let style = words(SMALL, self.colour).pos(side);
+        let style = words(SMALL, colour).pos(side);
         Ok(Some(Label { place: (x + aside, y + away), text, style }))
     }
 
     /// The largest, at the end of what was seen.
     fn largest(&self, chart: &Chart<'_>) -> Option<Label> {
-        let Step { x, seen, known: Estimate::Bounded { .. } } = self.traced().pop()? else {
+        let Some(Step { x, seen, known: Estimate::Bounded { .. } }) = self.steps.last() else {
             return None;
         };
-        let text = format!("largest: {}", text::duration(seen));
-        let (x, y) = place(chart, x, seen as f64);
+        let text = format!("largest: {}", text::duration(*seen));
+        let (x, y) = place(chart, *x, *seen as f64);
         let is_far = x + theme::width(&text, SMALL) > WIDTH - 120.0;
         let (side, place) = if is_far { (RIGHT, (x, y - 12.0)) } else { (LEFT, (x + 6.0, y)) };
         Some(Label { place, text, style: words(SMALL, SOFT).pos(side) })
@@ -244,14 +273,6 @@ impl Curve<'_> {
 }
 
 impl Shape {
-    /// From a mark down to its value.
-    const fn away(self) -> f64 {
-        match self {
-            Self::Round => -16.0,
-            Self::Square => 16.0,
-        }
-    }
-
     fn draw(self, canvas: &Canvas<'_>, (x, y): (f64, f64), colour: RGBColor) -> Drawn {
         match self {
             Self::Round => canvas.dot((x, y), 4.5, colour),

@@ -1,7 +1,7 @@
 //! Pictures of a run: SVG documents as strings, the same bytes for the same run.
 //!
-//! They stand alone: no script, nothing from outside, a white ground (a page may be dark), a name and a
-//! description for those who do not see them. No meaning is carried by colour alone. Axes and shapes are
+//! They stand alone: no script, nothing from outside, a ground of their own, light or dark as the reader's
+//! system is, a name and a description for those who do not see them. No meaning is carried by colour alone. Axes and shapes are
 //! drawn by `plotters`; what it writes is put into a document of a fixed width by [`canvas`].
 //!
 //! They know nothing of files, and nothing of what a stage is.
@@ -10,35 +10,41 @@ mod axes;
 mod canvas;
 mod comparison;
 mod curves;
+mod knee;
 mod legend;
+mod pairs;
 mod percentiles;
+mod shares;
 mod stages;
 mod theme;
 mod timeline;
 
-pub use self::comparison::comparison;
+pub use self::comparison::{comparison, percentiles_of_two};
+pub use self::knee::{Probe, knee};
+pub use self::pairs::{Pair, Pairs, pairs};
 pub use self::percentiles::percentiles;
+pub use self::shares::{shares, shares_of_two};
 pub use self::stages::stages;
 pub use self::timeline::timeline;
+
+use std::collections::BTreeMap;
 
 use self::canvas::{Head, picture};
 use self::theme::{MARGIN, NORMAL, SOFT, words};
 use crate::report::is_of_lucky_jobs;
-use crate::{Ending, Outcome, Plan, Run, Sample, Summary};
+use crate::{Ending, Load, Outcome, Run, Summary};
 
 /// What was run, and how it ended, in a line.
-fn caption(run: &Run) -> String {
-    let summary = Summary::of(&run.samples);
-    let Plan::Closed { workers, jobs } = run.plan;
-    let plural = |n: u32| if n == 1 { "" } else { "s" };
-    let mut line = format!(
-        "{} on {}, {workers} worker{}, {jobs} job{}: {} ok",
-        run.scenario.name,
-        run.target,
-        plural(workers.get()),
-        plural(jobs.get()),
-        summary.n_ok
-    );
+fn caption(run: &Run, summary: &Summary) -> String {
+    let shape = match &run.plan.load {
+        Load::Closed { workers, until, .. } => {
+            let plural = if workers.get() == 1 { "" } else { "s" };
+            format!("{workers} worker{plural}, {until}")
+        }
+        open @ Load::Open { .. } => open.to_string(),
+    };
+    let (scenario, target) = (&run.scenario.name, &run.target);
+    let mut line = format!("{scenario} on {target}, {shape}: {} ok", summary.n_ok);
     for (reason, n) in &summary.failed {
         line += &format!(", {n} failed ({reason})");
     }
@@ -59,6 +65,10 @@ fn warning(run: &Run) -> Option<String> {
             Some("Unfinished: whoever wrote this run was ended before it".to_owned())
         }
         Ending::CutShort => Some("Cut short: only what had ended by then is here".to_owned()),
+        Ending::Aborted(reason) => Some(format!("Aborted: {reason}")),
+        Ending::Overwhelmed { max_in_flight } => {
+            Some(format!("More than {max_in_flight} jobs in flight: the target does not keep up"))
+        }
         Ending::TargetDied(reason) => Some(format!("The target died: {reason}")),
     }
 }
@@ -83,16 +93,22 @@ fn nothing(head: &Head, reason: &str) -> String {
 }
 
 /// The names of all stages of `run`: in the order of the summary, then those that only jobs had which did
-/// not end well. A stage has the same colour in every picture.
-fn stage_names(run: &Run) -> Vec<String> {
-    let of = |samples: &[Sample]| -> Vec<String> {
-        Summary::of(samples).stages.into_iter().map(|stage| stage.name).collect()
-    };
-    let as_ok = |sample: &Sample| Sample { outcome: Outcome::Ok, ..sample.clone() };
-    let mut names = of(&run.samples);
-    let all = of(&run.samples.iter().map(as_ok).collect::<Vec<_>>());
-    names.extend(all.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>());
-    names
+/// not end well, in the order of their mean start. A stage has the same colour in every picture.
+fn stage_names(run: &Run, summary: &Summary) -> Vec<String> {
+    let known = |name: &str| summary.stages.iter().any(|stage| stage.name == name);
+    let mut others: BTreeMap<&str, (u128, u128)> = BTreeMap::new();
+    for sample in run.samples.iter().filter(|sample| sample.outcome != Outcome::Ok) {
+        for span in sample.stages.iter().filter(|span| !known(&span.name)) {
+            let (starts_us, n) = others.entry(&span.name).or_default();
+            *starts_us += u128::from(span.start_us.saturating_sub(sample.sent_us));
+            *n += 1;
+        }
+    }
+    let mut others: Vec<(&str, u128)> =
+        others.into_iter().map(|(name, (starts_us, n))| (name, starts_us / n)).collect();
+    others.sort_by_key(|(_, start_us)| *start_us);
+    let names = summary.stages.iter().map(|stage| stage.name.clone());
+    names.chain(others.into_iter().map(|(name, _)| name.to_owned())).collect()
 }
 
 #[cfg(test)]

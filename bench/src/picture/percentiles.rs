@@ -6,25 +6,25 @@ use crate::{Distribution, Run, Summary};
 
 /// The latency of the jobs that ended well over their percentiles, with the 95 % interval of each; also
 /// the time from their start, where it differs.
-pub fn percentiles(run: &Run) -> String {
-    let Summary { latency, service, .. } = Summary::of(&run.samples);
+pub fn percentiles(run: &Run, summary: &Summary) -> String {
+    let Summary { latency, service, .. } = summary;
     let mut curves = vec![Curve {
         name: "latency, from planned",
         colour: FIRST,
         shape: Shape::Round,
-        times: &latency,
+        times: latency,
     }];
-    if differs(&latency, &service) {
+    if differs(latency, service) {
         curves.push(Curve {
             name: "service time, from started",
             colour: SECOND,
             shape: Shape::Square,
-            times: &service,
+            times: service,
         });
     }
     let head = Head {
         title: "Latency by percentile".to_owned(),
-        captions: vec![caption(run)],
+        captions: vec![caption(run, summary)],
         warning: warning(run),
         description: curves::described(&curves),
     };
@@ -35,7 +35,7 @@ pub fn percentiles(run: &Run) -> String {
 }
 
 /// Whether jobs waited: their means are more than 1 % apart.
-fn differs(latency: &Distribution, service: &Distribution) -> bool {
+pub(super) fn differs(latency: &Distribution, service: &Distribution) -> bool {
     let means = latency.mean_us().zip(service.mean_us());
     means.is_some_and(|(latency, service)| service < 0.99 * latency)
 }

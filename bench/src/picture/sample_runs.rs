@@ -61,21 +61,17 @@ pub(crate) fn run(shape: Shape) -> Run {
         ready[worker] = finished_us + 60;
         let outcome = if has_failed { Outcome::Failed("no_clips".to_owned()) } else { Outcome::Ok };
         samples.push(Sample {
-            job,
-            planned_us,
             sent_us,
             accepted_us: Some(accepted),
             started_us: Some(started),
-            finished_us,
-            observed_us: None,
             stages,
             outcome,
-            extra: serde_json::Value::Null,
+            ..Sample::new(job, planned_us, finished_us)
         });
     }
     samples.sort_by_key(|sample| sample.finished_us);
     let some = |n| NonZeroU32::new(n).expect("not zero");
-    let plan = Plan::Closed { workers: some(workers), jobs: some(jobs) };
+    let plan = Plan::closed(some(workers), some(jobs));
     let scenario = Scenario {
         name: "short".to_owned(),
         title: "A short video".to_owned(),
@@ -140,8 +136,10 @@ fn usage(samples: &[Sample], n_cards: usize, seed: &mut u64) -> Vec<Usage> {
                     busy: (renders[look] * 0.3).min(1.0),
                     memory_bytes: 6_000_000_000,
                     power_w: Some(230.0),
+                    ..GpuUsage::default()
                 })
                 .collect(),
+            ..Usage::default()
         })
         .collect()
 }

@@ -25,16 +25,15 @@ struct Row<'a> {
 }
 
 /// Where the time of the jobs that ended well went: a bar for the wait, each stage and the rest.
-pub fn stages(run: &Run) -> String {
-    let summary = Summary::of(&run.samples);
-    let rows = rows(run, &summary);
+pub fn stages(run: &Run, summary: &Summary) -> String {
+    let rows = rows(run, summary);
     let told = rows.iter().map(|row| {
         let mean = text::duration(row.times.mean_us().unwrap_or_default() as u64);
         format!("{}: mean {mean}, {:.0} % of the latency.", row.name, row.share * 100.0)
     });
     let head = Head {
         title: "Where the time of a job goes".to_owned(),
-        captions: vec![caption(run)],
+        captions: vec![caption(run, summary)],
         warning: warning(run),
         description: told.collect::<Vec<_>>().join(" "),
     };
@@ -73,7 +72,7 @@ fn rows<'a>(run: &Run, summary: &'a Summary) -> Vec<Row<'a>> {
         let share = if total > 0.0 { sum_us(times) / total } else { 0.0 };
         Row { name, colour, times, share }
     };
-    let names = stage_names(run);
+    let names = stage_names(run, summary);
     let mut rows = vec![
         row("late driver", AXIS, &summary.lag),
         row("submit", AXIS, &summary.submit),

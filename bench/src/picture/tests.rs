@@ -5,17 +5,38 @@ use proptest::prelude::*;
 use roxmltree::Document;
 
 use super::sample_runs::{self, Shape};
-use super::{comparison, percentiles, stages, timeline};
 use crate::sample::tests::{sample, span};
-use crate::{Ending, GpuUsage, Outcome, Run, Sample, Usage};
+use crate::{Ending, GpuUsage, Outcome, Run, Sample, Summary, Usage};
 
 type Draw = fn(&Run) -> String;
 
-const ALL: [(&str, Draw); 3] =
-    [("percentiles", percentiles), ("stages", stages), ("timeline", timeline)];
+const ALL: [(&str, Draw); 4] =
+    [("percentiles", percentiles), ("shares", shares), ("stages", stages), ("timeline", timeline)];
+
+/// Pictures as a report draws them.
+fn percentiles(run: &Run) -> String {
+    super::percentiles(run, &Summary::of(&run.samples))
+}
+
+fn shares(run: &Run) -> String {
+    super::shares(run, &Summary::of(&run.samples))
+}
+
+fn stages(run: &Run) -> String {
+    super::stages(run, &Summary::of(&run.samples))
+}
+
+fn timeline(run: &Run) -> String {
+    super::timeline(run, &Summary::of(&run.samples))
+}
+
+fn comparison(before: &Run, after: &Run) -> String {
+    let summaries = [before, after].map(|run| Summary::of(&run.samples));
+    super::comparison((before, &summaries[0]), (after, &summaries[1]))
+}
 
 /// Every word of a picture, in order.
-fn words(svg: &str) -> Vec<String> {
+pub(super) fn words(svg: &str) -> Vec<String> {
     let document = Document::parse(svg).unwrap_or_else(|error| panic!("{error}\n{svg}"));
     let texts = document.descendants().filter(|node| node.has_tag_name("text"));
     texts.filter_map(|node| Some(node.text()?.to_owned())).collect()
@@ -23,7 +44,7 @@ fn words(svg: &str) -> Vec<String> {
 
 /// A picture that every reader takes: XML, of its size, nothing from outside, all numbers finite, and
 /// nothing far outside of its paper.
-fn check_sound(svg: &str) {
+pub(super) fn check_sound(svg: &str) {
     let document = Document::parse(svg).unwrap_or_else(|error| panic!("{error}\n{svg}"));
     let root = document.root_element();
     assert_eq!((root.attribute("width"), root.attribute("role")), (Some("960"), Some("img")));
@@ -35,8 +56,10 @@ fn check_sound(svg: &str) {
         root.attribute("height").and_then(|text| text.parse().ok()).expect("a height");
     assert!((60.0..4000.0).contains(&height), "{height}");
     for node in document.descendants().filter(roxmltree::Node::is_element) {
-        let shapes =
-            ["svg", "title", "desc", "rect", "line", "polyline", "polygon", "circle", "text"];
+        let shapes = [
+            "svg", "title", "desc", "style", "rect", "line", "polyline", "polygon", "circle",
+            "text",
+        ];
         assert!(shapes.contains(&node.tag_name().name()), "{node:?}");
         for attribute in node.attributes().filter(|attribute| attribute.name() != "font-family") {
             check_attribute(attribute.name(), attribute.value(), height);
@@ -77,7 +100,7 @@ fn a_picture_without_anything_to_show_says_so() {
     let has = |draw: Draw, run: &Run, part: &str| {
         words(&draw(run)).iter().any(|text| text.contains(part))
     };
-    for draw in [percentiles, stages] {
+    for draw in [percentiles, shares, stages] {
         assert!(has(draw, &run, "No job ended well"));
         let mut died = sample_runs::run(Shape::default());
         died.ending = Ending::TargetDied(String::new());
@@ -116,7 +139,7 @@ fn what_the_sample_does_not_carry_is_named_as_such() {
 #[test]
 fn the_values_are_those_of_the_summary() {
     let run = sample_runs::run(Shape::default());
-    let summary = crate::Summary::of(&run.samples);
+    let summary = Summary::of(&run.samples);
     let value = |times: &crate::Distribution, q: f64| match times.quantile(q) {
         crate::Estimate::Carried { value, .. } => crate::text::duration(value),
         // Jobs wait for one another: they are worth less than 80.
@@ -162,7 +185,9 @@ fn two_runs_are_two_curves() {
     let picture = comparison(&before, &after);
     check_sound(&picture);
     let words = words(&picture);
-    for text in ["before (n = 80, worth 35)", "after (n = 20)", "not carried by n = 20"] {
+    for text in
+        ["before (n = 80, worth 27)", "after (n = 20, worth 6)", "not carried by n = 80, worth 27"]
+    {
         assert!(words.iter().any(|word| word == text), "no {text:?} in {words:?}");
     }
     let mut died = after.clone();
@@ -198,7 +223,7 @@ fn any_name() -> impl Strategy<Value = String> {
 }
 
 prop_compose! {
-    fn any_sample()(
+    pub(crate) fn any_sample()(
         mut instants in vec(prop_oneof![0_u64..100_000_000, any::<u64>()], 5),
         known in any::<[bool; 2]>(),
         stages in vec((any_name(), any::<u64>(), any::<u64>()), 0..6),
@@ -232,8 +257,8 @@ prop_compose! {
         memory_bytes in any::<u64>(),
         busy in vec(any::<f64>(), 0..6),
     ) -> Usage {
-        let card = |busy: &f64| GpuUsage { busy: *busy, memory_bytes, power_w: Some(*busy) };
-        Usage { at_us, cpu_cores, memory_bytes, n_processes: 1, gpus: busy.iter().map(card).collect() }
+        let card = |busy: &f64| GpuUsage { busy: *busy, memory_bytes, power_w: Some(*busy), ..GpuUsage::default() };
+        Usage { at_us, cpu_cores, memory_bytes, n_processes: 1, gpus: busy.iter().map(card).collect(), ..Usage::default() }
     }
 }
 
@@ -257,10 +282,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
     fn every_run_has_sound_pictures_and_always_the_same(run in any_run()) {
-        for (_, draw) in ALL {
-            let picture = draw(&run);
+        let summary = Summary::of(&run.samples);
+        let all: [fn(&Run, &Summary) -> String; 4] =
+            [super::percentiles, super::shares, super::stages, super::timeline];
+        for draw in all {
+            let picture = draw(&run, &summary);
             check_sound(&picture);
-            prop_assert_eq!(draw(&run), picture);
+            prop_assert_eq!(draw(&run, &summary), picture);
         }
     }
 

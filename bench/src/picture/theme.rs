@@ -43,6 +43,32 @@ const STAGES: [RGBColor; 8] = [
     RGBColor(0x33, 0x38, 0x40),
 ];
 
+/// What a colour becomes where the reader's system is dark: grounds and words change sides, and what would
+/// be hard to see on a dark ground is brighter. Every other colour reads on both.
+const DARK: [(RGBColor, &str); 11] = [
+    (PAPER, "#0D1117"),
+    (INK, "#E6EDF3"),
+    (SOFT, "#9DA7B3"),
+    (GRID, "#262C36"),
+    (AXIS, "#768390"),
+    (SHADE, "#1A202A"),
+    (WAIT, "#3D444D"),
+    (REST, "#6E7681"),
+    (FIRST, "#4184E4"),
+    (SECOND, "#F0883E"),
+    (STAGES[7], "#C9D1D9"),
+];
+
+/// The rules by which a picture is dark where the reader's system is.
+pub(super) fn dark() -> String {
+    let rule = |(RGBColor(r, g, b), dark): &(RGBColor, &str)| {
+        let light = format!("#{r:02X}{g:02X}{b:02X}");
+        format!("[fill=\"{light}\"]{{fill:{dark}}}[stroke=\"{light}\"]{{stroke:{dark}}}\n")
+    };
+    let rules: String = DARK.iter().map(rule).collect();
+    format!("@media (prefers-color-scheme:dark){{\n{rules}}}\n")
+}
+
 /// The colour of the stage at `index`; after the eighth they come again, paler.
 pub(super) fn stage(index: usize) -> RGBColor {
     let colour = STAGES[index % STAGES.len()];
@@ -129,6 +155,42 @@ mod tests {
         check("a\nb\u{0}c\u{202E}d", 100.0, "a b c d");
         check("日本語の字幕", 30.0, "日本…");
         check("x", 0.0, "…");
+    }
+
+    /// As WCAG 2.2 has it: 21 of black on white.
+    fn contrast(one: RGBColor, other: RGBColor) -> f64 {
+        let light = |RGBColor(r, g, b): RGBColor| {
+            let channel = |c: u8| match f64::from(c) / 255.0 {
+                c @ ..0.04045 => c / 12.92,
+                c => ((c + 0.055) / 1.055).powf(2.4),
+            };
+            0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b) + 0.05
+        };
+        let (one, other) = (light(one), light(other));
+        one.max(other) / one.min(other)
+    }
+
+    fn parsed(hex: &str) -> RGBColor {
+        let channel = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
+        RGBColor(channel(1), channel(3), channel(5))
+    }
+
+    #[test]
+    fn words_and_curves_read_on_light_and_on_dark() {
+        let dark = |colour: RGBColor| {
+            let found = DARK.iter().find(|(light, _)| *light == colour);
+            found.map_or(colour, |(_, dark)| parsed(dark))
+        };
+        let paper = (PAPER, dark(PAPER));
+        for (colour, least) in [(INK, 12.0), (SOFT, 4.5), (FIRST, 4.5), (SECOND, 3.0), (AXIS, 3.0)]
+        {
+            assert!(contrast(colour, paper.0) >= least, "{colour:?} on light");
+            assert!(contrast(dark(colour), paper.1) >= least, "{colour:?} on dark");
+        }
+        for colour in STAGES {
+            assert!(contrast(dark(colour), paper.1) >= 3.0, "{colour:?} on dark");
+        }
+        assert_eq!(DARK[0].1.len(), 7);
     }
 
     #[test]

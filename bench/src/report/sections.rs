@@ -1,32 +1,31 @@
-//! The sections of a report, each from values to Markdown.
+//! The sections of a report, each from values to blocks of a page.
 
 use serde_json::Value;
 
-use crate::markdown::table;
+use super::again::Side;
+use crate::page::Block;
+use crate::record::Slice;
 use crate::text::{duration, estimate};
-use crate::{Distribution, Doubt, Ending, Plan, Run, Summary, Usage};
+use crate::usage::{GpuSummary, Moved};
+use crate::{Distribution, Doubt, Ending, Record, Run, Summary, UsageSummary, picture};
 
 /// The percentiles of every table.
 const QUANTILES: [f64; 3] = [0.5, 0.95, 0.99];
 
 /// What was asked for, in a sentence.
-pub fn asked(run: &Run) -> String {
-    let Plan::Closed { workers, jobs } = run.plan;
-    let mut sentence = format!(
-        "{workers} workers, each with one job at a time (closed loop), {jobs} jobs of the scenario `{}` \
-         against {}.",
-        run.scenario.name, run.target
-    );
+pub fn asked(run: &Run) -> Block {
+    let mut sentence =
+        format!("{} of the scenario `{}` against {}.", run.plan, run.scenario.name, run.target);
     for (name, prefix) in [("began", "Began"), ("weights", "Model weights:")] {
         if let Some(value) = run.environment.get(name) {
             sentence += &format!(" {prefix} {}.", plain(value));
         }
     }
-    sentence
+    Block::text(sentence)
 }
 
-/// What the reader must know before the numbers, as quoted lines.
-pub fn warnings(run: &Run, summary: &Summary, doubts: &[Doubt]) -> Option<String> {
+/// What the reader must know before the numbers.
+pub fn warnings(run: &Run, summary: &Summary, doubts: &[Doubt]) -> Option<Block> {
     let mut lines: Vec<String> = doubts
         .iter()
         .map(|doubt| format!("**This run is not valid**: {doubt}. Hint: {}.", doubt.advice()))
@@ -38,21 +37,22 @@ pub fn warnings(run: &Run, summary: &Summary, doubts: &[Doubt]) -> Option<String
              cancelled; the numbers are of those that had ended, which are the quicker ones."
         ));
     }
+    if let Ending::Aborted(reason) = &run.ending {
+        lines.push(format!(
+            "**Aborted**, as the plan says: {reason}. The numbers are of the jobs that had ended."
+        ));
+    }
     if run.environment.get("weights").is_some_and(|value| plain(value).contains("fixture")) {
         lines.push(
             "Fixture weights are random numbers at the real dimensions: they show cost, never quality."
                 .to_owned(),
         );
     }
-    (!lines.is_empty()).then(|| {
-        let quoted: Vec<String> =
-            lines.iter().map(|line| format!("> {}", line.replace('\n', "\n> "))).collect();
-        quoted.join("\n>\n")
-    })
+    (!lines.is_empty()).then_some(Block::Warnings { texts: lines })
 }
 
 /// Latency, service time and queue wait.
-pub fn latency(summary: &Summary) -> String {
+pub fn latency(run: &Run, summary: &Summary) -> Vec<Block> {
     let rows = [
         ("latency (planned to finished)", &summary.latency),
         ("queue wait (accepted to started)", &summary.queue),
@@ -62,16 +62,51 @@ pub fn latency(summary: &Summary) -> String {
         rows.into_iter().filter(|(_, times)| times.n() > 0).map(|(name, times)| row(name, times));
     let throughput = summary
         .ok_per_hour()
-        .map_or_else(String::new, |rate| format!("Throughput: {rate:.0} jobs an hour.\n\n"));
-    format!(
-        "## Latency\n\n{}\n\n![Latency by percentile, with 95 % intervals](latency.svg)\n\n{throughput}\
-         In brackets: the 95 % interval of the true percentile, from order statistics, without any \
+        .map(|rate| Block::text(format!("Throughput: {rate:.0} jobs an hour.")));
+    let mut blocks = vec![
+        Block::heading("Latency"),
+        Block::table(["time", "n", "p50", "p95", "p99", "least", "mean", "most"], rows),
+        Block::figure(
+            "latency.svg",
+            "Latency by percentile, with 95 % intervals",
+            picture::percentiles(run, summary),
+        ),
+    ];
+    blocks.extend(throughput);
+    blocks.push(Block::text(
+        "In brackets: the 95 % interval of the true percentile, from order statistics, without any \
          assumption on the distribution. Jobs that wait for one another are not independent: 80 of them \
          may be *worth* 10, and the interval is that of 10; what the jobs themselves show is then told \
          as *seen*. A percentile that the sample does not carry is a bound, with the number of jobs \
          that would carry it. Values are of an HDR histogram with three digits.",
-        table(["time", "n", "p50", "p95", "p99", "least", "mean", "most"], rows)
-    )
+    ));
+    blocks.push(Block::figure(
+        "ecdf.svg",
+        "Share of the jobs that had ended after each time",
+        picture::shares(run, summary),
+    ));
+    blocks
+}
+
+/// Latency of each class and priority, where there are several.
+pub fn slices(record: &Record) -> Vec<Block> {
+    let slices = record.slices();
+    let rows: Vec<[String; 8]> = slices
+        .iter()
+        .filter(|slice| **slice != Slice::All)
+        .map(|slice| row(&slice.name(), &record.times(slice).latency))
+        .collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    vec![
+        Block::heading("Latency by class and priority"),
+        Block::table(["jobs", "n", "p50", "p95", "p99", "least", "mean", "most"], rows),
+        Block::text(
+            "Jobs are taken for independent here: how much they wait for one another is known only of all \
+             of them.",
+        ),
+    ]
 }
 
 fn row(name: &str, times: &Distribution) -> [String; 8] {
@@ -83,7 +118,7 @@ fn row(name: &str, times: &Distribution) -> [String; 8] {
 }
 
 /// The parts of all latency, and whether they add up.
-pub fn parts(summary: &Summary) -> String {
+pub fn parts(summary: &Summary) -> Vec<Block> {
     let parts = summary.parts;
     let whole = parts.total_us();
     let n_jobs = summary.n_ok.max(1);
@@ -98,16 +133,18 @@ pub fn parts(summary: &Summary) -> String {
         row("between stages", parts.rest_us),
         row("together", whole),
     ];
-    format!(
-        "## Where the time went\n\n{}\n\nThe parts of the worst job miss its latency by {:.3} %; 1 % is \
-         allowed.",
-        table(["part", "a job, mean", "share"], rows),
-        summary.closure_error * 100.0
-    )
+    vec![
+        Block::heading("Where the time went"),
+        Block::table(["part", "a job, mean", "share"], rows),
+        Block::text(format!(
+            "The parts of the worst job miss its latency by {:.3} %; 1 % is allowed.",
+            summary.closure_error * 100.0
+        )),
+    ]
 }
 
 /// Each stage.
-pub fn stages(summary: &Summary) -> String {
+pub fn stages(run: &Run, summary: &Summary) -> Vec<Block> {
     let whole = summary.parts.total_us().max(1);
     let rows = summary.stages.iter().map(|stage| {
         let times = &stage.duration;
@@ -117,98 +154,133 @@ pub fn stages(summary: &Summary) -> String {
         let name = stage.name.clone();
         [name, times.n().to_string(), p50, p95, p99, duration(mean as u64), percent(share)]
     });
-    format!(
-        "## Stages\n\n{}\n\n![Time of each stage](stages.svg)\n\nStages overlap: their shares of the \
-         latency need not add up to that of the stages above.",
-        table(["stage", "n", "p50", "p95", "p99", "mean", "share of latency"], rows)
-    )
+    vec![
+        Block::heading("Stages"),
+        Block::table(["stage", "n", "p50", "p95", "p99", "mean", "share of latency"], rows),
+        Block::figure("stages.svg", "Time of each stage", picture::stages(run, summary)),
+        Block::text(
+            "Stages overlap: their shares of the latency need not add up to that of the stages above.",
+        ),
+    ]
 }
 
 /// When each job waited and worked.
-pub fn timeline() -> String {
-    "## Jobs over time\n\n\
-     ![When each job waited and worked, and what the machine did](timeline.svg)"
-        .to_owned()
+pub fn timeline(run: &Run, summary: &Summary) -> Vec<Block> {
+    let alt = "When each job waited and worked, and what the machine did";
+    let picture = picture::timeline(run, summary);
+    vec![Block::heading("Jobs over time"), Block::figure("timeline.svg", alt, picture)]
 }
 
 /// Jobs that did not end well.
-pub fn failures(summary: &Summary) -> Option<String> {
+pub fn failures(summary: &Summary) -> Vec<Block> {
     let failed =
         summary.failed.iter().map(|(reason, n)| [format!("failed: {reason}"), n.to_string()]);
     let cancelled = (summary.n_cancelled > 0)
         .then(|| ["cancelled with the run".to_owned(), summary.n_cancelled.to_string()]);
     let rows: Vec<[String; 2]> = failed.chain(cancelled).collect();
-    (!rows.is_empty()).then(|| {
-        format!(
-            "## Jobs that did not end well\n\n{}\n\nTheir times are not mixed into the percentiles; \
-             `samples.jsonl` has them with what the service said.",
-            table(["outcome", "jobs"], rows)
-        )
-    })
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    vec![
+        Block::heading("Jobs that did not end well"),
+        Block::table(["outcome", "jobs"], rows),
+        Block::text(
+            "Their times are not mixed into the percentiles; `samples.jsonl` has them with what the service \
+             said.",
+        ),
+    ]
 }
 
-/// CPU, memory and cards.
-pub fn usage(run: &Run, summary: &Summary) -> Option<String> {
-    let looks = &run.usage;
-    let last = looks.last()?;
-    let most_cores = looks.iter().map(|look| look.cpu_cores).fold(0.0, f64::max);
-    let most_memory = looks.iter().map(|look| look.memory_bytes).max().unwrap_or_default();
-    let seconds = cpu_seconds(looks);
-    let mean = seconds / (last.at_us.max(1) as f64 / 1e6);
+/// CPU, memory, disk, network and cards.
+pub fn usage(run: &Run, summary: &Summary) -> Vec<Block> {
+    let Some(usage) = UsageSummary::of(&run.usage) else { return Vec::new() };
+    let row = |name: &str, value: String| [name.to_owned(), value];
     let mut rows = vec![
-        ["CPU, mean".to_owned(), format!("{mean:.2} cores")],
-        ["CPU, most".to_owned(), format!("{most_cores:.2} cores")],
-        ["resident memory, most".to_owned(), format!("{:.0} MB", most_memory as f64 / 1e6)],
+        row("CPU, mean", format!("{:.2} cores", usage.cores_mean)),
+        row("CPU, most", format!("{:.2} cores", usage.cores_most)),
+        row("resident memory, most", megabytes(usage.memory_most as f64)),
     ];
     if summary.n_ok > 0 && run.ending == Ending::Complete {
-        rows.push(["CPU a job".to_owned(), format!("{:.2} s", seconds / summary.n_ok as f64)]);
+        rows.push(row("CPU a job", format!("{:.2} s", usage.cpu_s / summary.n_ok as f64)));
     }
-    for (number, _) in last.gpus.iter().enumerate() {
-        let of_card = || looks.iter().filter_map(|look| look.gpus.get(number));
-        let busy = of_card().map(|card| card.busy).sum::<f64>() / of_card().count().max(1) as f64;
-        let memory = of_card().map(|card| card.memory_bytes).max().unwrap_or_default();
-        rows.push([format!("card {number}, busy, mean"), percent(busy)]);
-        rows.push([
-            format!("card {number}, memory, most"),
-            format!("{:.0} MB", memory as f64 / 1e6),
-        ]);
+    let moved = |Moved { in_bytes, out_bytes }: Moved| [in_bytes, out_bytes].map(megabytes);
+    if let Some([read, written]) = usage.disk.map(moved) {
+        rows.push(row("disk, read and written", format!("{read}, {written}")));
     }
-    let none = if last.gpus.is_empty() { " No card was seen." } else { "" };
-    Some(format!(
-        "## Use of the machine\n\n{}\n\nOf the service and every process that it started, {} looks; the \
-         provider servers and the driver are not in it. Memory that processes share counts once for \
-         each.{none}",
-        table(["what", "value"], rows),
-        looks.len()
-    ))
+    if let Some([received, sent]) = usage.network.map(moved) {
+        rows.push(row("network, received and sent", format!("{received}, {sent}")));
+    }
+    if let Some(share) = usage.throttled {
+        rows.push(row("held back by the cgroup", percent(share)));
+    }
+    for (number, gpu) in usage.gpus.iter().enumerate() {
+        rows.extend(card(number, gpu));
+    }
+    let none = if usage.gpus.is_empty() { " No card was seen." } else { "" };
+    let note = format!(
+        "Of the service and every process that it started, {} looks; the provider servers and the driver \
+         are not in it. Memory that processes share counts once for each.{none}",
+        usage.n_looks
+    );
+    vec![
+        Block::heading("Use of the machine"),
+        Block::table(["what", "value"], rows),
+        Block::text(note),
+    ]
 }
 
-/// CPU time between the looks.
-fn cpu_seconds(looks: &[Usage]) -> f64 {
-    let mut before_us = 0;
-    let mut seconds = 0.0;
-    for look in looks {
-        seconds += look.cpu_cores * (look.at_us.saturating_sub(before_us)) as f64 / 1e6;
-        before_us = look.at_us;
+fn card(number: usize, gpu: &GpuSummary) -> Vec<[String; 2]> {
+    let mut rows = vec![
+        ["busy, mean".to_owned(), percent(gpu.busy)],
+        ["memory, most".to_owned(), megabytes(gpu.memory_most as f64)],
+    ];
+    if let Some((power, energy)) = gpu.power_mean_w.zip(gpu.energy_j) {
+        rows.push(["power, mean".to_owned(), format!("{power:.0} W")]);
+        rows.push(["energy".to_owned(), format!("{:.1} Wh", energy / 3600.0)]);
     }
-    seconds
+    if let Some((low, high)) = gpu.clock_mhz {
+        rows.push(["clock while busy".to_owned(), format!("{low} to {high} MHz")]);
+    }
+    let held = gpu.throttled_by.iter();
+    rows.extend(held.map(|(reason, share)| [format!("held down by {reason}"), percent(*share)]));
+    rows.into_iter().map(|[name, value]| [format!("card {number}, {name}"), value]).collect()
+}
+
+fn megabytes(bytes: f64) -> String {
+    format!("{:.0} MB", bytes / 1e6)
 }
 
 /// What may explain the numbers.
-pub fn environment(run: &Run) -> String {
+pub fn environment(run: &Run) -> Vec<Block> {
     let rows = run.environment.iter().map(|(name, value)| [name.clone(), plain(value)]);
-    format!("## Environment\n\n{}", table(["what", "value"], rows))
+    vec![Block::heading("Environment"), Block::table(["what", "value"], rows)]
+}
+
+/// How to do it again.
+pub fn again(run: &Run) -> Vec<Block> {
+    let text = |name: &str| run.environment.get(name).map(plain);
+    let plan = serde_json::to_string(&run.plan).unwrap_or_default();
+    let mut facts = vec![("plan".to_owned(), plan)];
+    let is_told = |name: &&String| ["digest", "seed", "image"].iter().any(|it| name.contains(it));
+    let told = run.environment.keys().filter(is_told);
+    facts.extend(told.filter_map(|name| Some((name.clone(), text(name)?))));
+    let side = Side { name: None, revision: text("revision"), command: text("command") };
+    super::again::blocks(&[side], &facts, None)
 }
 
 /// Where the raw data are.
-pub fn files() -> String {
-    "## Files\n\n\
-     - `run.json`: everything, as one document; `cargo xtask compare` reads it\n\
-     - `samples.jsonl`: one job a line, in the order in which they ended; times in microseconds since \
-     the run began\n\
-     - `times.hlog`: the histograms, for HdrHistogram's tools\n\
-     - the logs of the service and of the provider servers, where this driver started them"
-        .to_owned()
+pub fn files() -> Vec<Block> {
+    let points = [
+        "`run.json`: everything, as one document; `cargo xtask compare` reads it",
+        "`samples.jsonl`: one job a line, in the order in which they ended; times in microseconds since \
+         the run began",
+        "`times.hlog`: the histograms, for HdrHistogram's tools; `latency.hgrm`: the percentiles of the \
+         latency in seconds, for its plotters",
+        "`report.html`, `report.json`: this page, for a browser and for programs",
+        "the logs of the service and of the provider servers, where this driver started them",
+    ];
+    let points = points.map(str::to_owned).to_vec();
+    vec![Block::heading("Files"), Block::List { points }]
 }
 
 fn percent(share: f64) -> String {

@@ -1,6 +1,8 @@
 use std::num::NonZeroU32;
 
 use super::*;
+use crate::page::tests::{check_sound, words};
+use crate::picture::sample_runs::{self, Shape};
 use crate::sample::tests::{sample, span};
 use crate::{Outcome, Plan, Sample, Scenario, Usage};
 
@@ -12,7 +14,7 @@ fn run(n_jobs: u32) -> Run {
         title: "Short".to_owned(),
         payload: serde_json::Value::Null,
     };
-    let plan = Plan::Closed { workers: some(10), jobs: some(n_jobs.max(1)) };
+    let plan = Plan::closed(some(10), some(n_jobs.max(1)));
     let mut run = Run::new(scenario, plan, "native", 1_795_000_000_000_000);
     run.ending = Ending::Complete;
     run.environment.insert("cores".to_owned(), 2.into());
@@ -35,7 +37,7 @@ fn run(n_jobs: u32) -> Run {
             cpu_cores: n as f64 / 2.0,
             memory_bytes: n * 100_000_000,
             n_processes: 3,
-            gpus: Vec::new(),
+            ..Usage::default()
         })
         .collect();
     run
@@ -54,6 +56,16 @@ fn a_run_whose_target_died_has_no_percentile() {
     let report = markdown(&died);
     assert!(!report.contains("p95") && !report.contains("## Latency"), "{report}");
     insta::assert_snapshot!(report);
+}
+
+#[test]
+fn a_run_that_its_plan_aborted_says_why() {
+    let mut aborted = run(80);
+    aborted.ending =
+        Ending::Aborted("more than 10 % of the last 20 jobs failed (3 of 20)".to_owned());
+    let report = markdown(&aborted);
+    assert!(report.contains("ABORTED: 80 of 80 jobs ended well"), "{report}");
+    assert!(report.contains("as the plan says: more than 10 % of the last 20 jobs"), "{report}");
 }
 
 #[track_caller]
@@ -96,4 +108,37 @@ fn a_run_without_samples_is_a_report_too() {
 #[test]
 fn the_same_run_gives_the_same_bytes() {
     assert_eq!(files(&run(80)), files(&run(80)));
+}
+
+#[test]
+fn the_page_of_a_run_is_one_file_with_the_verdict_first() {
+    let mut usual = sample_runs::run(Shape { n_cards: 1, ..Shape::default() });
+    usual.environment.insert("image digest".to_owned(), "sha256:1234".into());
+    let files = files(&usual);
+    let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names.len(), NAMES.len());
+    assert!(NAMES.iter().all(|name| names.contains(name)), "{names:?}");
+    let html = &files[1].1;
+    check_sound(html);
+    let first: String = words(html).chars().take(120).collect();
+    assert!(first.starts_with("VALID: 80 of 80 jobs ended well; p50"), "{first}");
+    assert!(html.len() < 200_000, "{} bytes", html.len());
+    assert_eq!(html.matches("<svg").count(), 4);
+    for word in ["card 0, power, mean", "230 W", "sha256:1234", "plan:"] {
+        assert!(words(html).contains(word), "{word}");
+    }
+}
+
+#[test]
+fn classes_and_priorities_have_rows_of_their_own() {
+    let mut mixed = sample_runs::run(Shape::default());
+    assert!(!markdown(&mixed).contains("by class and priority"));
+    for sample in &mut mixed.samples {
+        let priority = if sample.job % 4 == 0 { "HIGH" } else { "NORMAL" };
+        sample.extra = serde_json::json!({ "priority": priority });
+    }
+    let report = markdown(&mixed);
+    assert!(report.contains("## Latency by class and priority"), "{report}");
+    assert!(report.contains("| priority HIGH   |   20 |"), "{report}");
+    assert!(report.contains("| priority NORMAL |   60 |"), "{report}");
 }

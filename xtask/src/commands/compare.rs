@@ -36,7 +36,7 @@ pub struct Args {
     /// What there is now
     #[arg(value_name = "AFTER")]
     after: PathBuf,
-    /// Write comparison.md and comparison.svg into this folder
+    /// Write comparison.md, comparison.html and comparison.svg into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }

@@ -2,6 +2,7 @@
 //! started as a process.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -110,6 +111,23 @@ pub async fn prepare(
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Prepared> {
+    let prepared = provide(scenario, flags, cx, stop).await?;
+    fetch_models::ensure(cx, stop).await?;
+    prepared.fixtures.make_whisper_model(cx, stop).await?;
+    Ok(prepared)
+}
+
+/// The same without models: an image has its own.
+///
+/// # Errors
+///
+/// As [`prepare`].
+pub async fn provide(
+    scenario: &str,
+    flags: &Flags,
+    cx: &Context<'_>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Prepared> {
     setup::ensure(Some(Goal::Demo), cx.ui, stop).await?;
     let binaries = if flags.no_build {
         built_before(cx, flags.build)?
@@ -120,9 +138,34 @@ pub async fn prepare(
     let scenario = fixtures.scenario(scenario).await?;
     cx.ui.say(format!("{}: {}", scenario.title, scenario.description));
     let media = fixtures.make_media(cx, stop).await?;
-    fetch_models::ensure(cx, stop).await?;
-    fixtures.make_whisper_model(cx, stop).await?;
     Ok(Prepared { scenario, binaries, fixtures, media })
+}
+
+impl Prepared {
+    /// What a load asks for.
+    ///
+    /// # Errors
+    ///
+    /// Never with values that JSON has; serde asks for it.
+    pub fn asked(&self) -> serde_json::Result<bench::Scenario> {
+        Ok(bench::Scenario {
+            name: self.scenario.name.clone(),
+            title: self.scenario.title.clone(),
+            payload: serde_json::to_value(&self.scenario.job)?,
+        })
+    }
+
+    /// The same with another pipeline: a program with its helpers beside it.
+    #[must_use]
+    pub fn with_pipeline(mut self, pipeline: PathBuf) -> Self {
+        self.binaries.pipeline = pipeline;
+        self
+    }
+
+    /// The program of the provider servers, and the media that it serves.
+    pub fn providers(&self) -> (&Path, &Path) {
+        (&self.binaries.fixtures, &self.media)
+    }
 }
 
 fn built_before(cx: &Context<'_>, build: Profile) -> anyhow::Result<Binaries> {
@@ -141,6 +184,10 @@ fn built_before(cx: &Context<'_>, build: Profile) -> anyhow::Result<Binaries> {
 pub struct Stand {
     /// Where the pipeline listens.
     pub base: Url,
+    /// Where the provider servers are told how to behave, and tell what they did.
+    control: String,
+    /// When the process of the pipeline was started.
+    pub begun: Instant,
     data: TempDir,
     pipeline: Server,
     servers: Server,
@@ -173,8 +220,10 @@ impl Stand {
         };
         let program = Pipeline::new(prepared.binaries.pipeline.clone());
         let log = logs.join("pipeline.log");
+        let begun = Instant::now();
         let (pipeline, base) = program.serve(&cx.paths, &args, &log).await?;
-        Ok(Self { base, data, pipeline, servers })
+        let control = providers.openai.replace("/openai/v1", "/control");
+        Ok(Self { base, control, begun, data, pipeline, servers })
     }
 
     /// The folder of the pipeline's database and jobs.

@@ -27,6 +27,7 @@ mod reuse;
 mod runpod;
 mod schemathesis;
 mod settings;
+mod speaks;
 mod speech;
 mod tokens;
 mod words;

@@ -23,6 +23,7 @@ pub mod known;
 pub mod layer;
 pub mod left;
 pub mod models;
+pub mod pair;
 pub mod pieces;
 pub mod publish;
 pub mod reference;

@@ -64,14 +64,15 @@ impl Session {
         stop: &CancellationToken,
         work: impl Future<Output = anyhow::Result<T>>,
     ) -> anyhow::Result<T> {
-        let work = AssertUnwindSafe(stop.run_until_cancelled(work)).catch_unwind();
-        let ended: Result<Option<anyhow::Result<T>>, Box<dyn Any + Send>> = work.await;
+        let ended = self.tidied(engine, ui, stop.run_until_cancelled(work)).await;
+        ended.unwrap_or_else(|| Err(Failure::Interrupted.into()))
+    }
+
+    /// The same for `work` that ends by itself when it is interrupted.
+    pub async fn tidied<T>(&self, engine: &Engine, ui: &Ui, work: impl Future<Output = T>) -> T {
+        let ended: Result<T, Box<dyn Any + Send>> = AssertUnwindSafe(work).catch_unwind().await;
         self.tidy(engine, ui).await;
-        match ended {
-            Ok(Some(result)) => result,
-            Ok(None) => Err(Failure::Interrupted.into()),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
     /// What cannot be removed is told: the error that the user waits for is another.

@@ -8,22 +8,15 @@ use anyhow::Context as _;
 use protocol::{Accepted, JobStatus};
 
 use super::Place;
-use super::engine::{EngineError, Health, Spec, State};
+use super::engine::{EngineError, Health, State};
+use super::pair::{PORT, Pair, TOKEN, lines};
 use crate::commands::run;
 use crate::exit::Failure;
 use crate::invariants::{self, Asked, Finding};
-use crate::services::{PROVIDER_KEY, Scenario};
+use crate::services::Scenario;
 use crate::targets::NativeClient;
 use crate::ui::Progress;
 
-/// Where the pipeline listens in its container.
-const PORT: u16 = 8090;
-/// Where the fixture servers listen in the network that they share.
-const FIXTURES: &str = "127.0.0.1:9090";
-/// The variable in which the image looks for its token.
-pub const TOKEN_ENV: &str = "REELBENCH_TOKEN";
-/// The token of a container that nobody else uses.
-pub const TOKEN: &str = "reelbench-smoke-test-token";
 /// Time to listen, and to become healthy.
 const READY: Duration = Duration::from_secs(120);
 /// Time for the whole job.
@@ -55,59 +48,21 @@ pub struct Smoke<'a> {
 }
 
 impl Smoke<'_> {
-    fn service(&self) -> String {
-        format!("reelbench-smoke-{}", self.place.session.id())
-    }
-
-    fn servers(&self) -> String {
-        format!("reelbench-fixtures-{}", self.place.session.id())
-    }
-
-    /// The candidate, with nothing of the image replaced but where its providers are.
-    fn service_spec(&self) -> Spec {
-        let base = format!("http://{FIXTURES}");
-        let settings = [
-            format!("llm.base_url='{base}/openai/v1'"),
-            format!("speech.base_url='{base}/openai/v1'"),
-            format!("stock.pexels={{base_url='{base}/pexels', api_key_env='PEXELS_API_KEY'}}"),
-            format!("stock.pixabay={{base_url='{base}/pixabay', api_key_env='PIXABAY_API_KEY'}}"),
-        ];
-        let pairs = settings.into_iter().flat_map(|setting| ["--set".to_owned(), setting]);
-        let keys = ["OPENAI_API_KEY", "PEXELS_API_KEY", "PIXABAY_API_KEY"];
-        Spec {
-            name: self.service(),
-            image: self.image.to_owned(),
-            command: ["serve".to_owned()].into_iter().chain(pairs).collect(),
-            env: keys
-                .map(|name| format!("{name}={PROVIDER_KEY}"))
-                .into_iter()
-                .chain([format!("{TOKEN_ENV}={TOKEN}")])
-                .collect(),
-            port: Some(PORT),
+    fn pair(&self) -> Pair<'_> {
+        Pair {
+            session: &self.place.session,
+            word: "smoke",
+            image: self.image,
+            arguments: Vec::new(),
+            fixtures: self.fixtures,
+            media: self.media,
+            behaviour: None,
             gpu: self.gpu,
-            labels: self.place.session.labels(),
-            ..Spec::default()
         }
     }
 
-    /// The fixture servers, in a container of the candidate: it has all that they need.
-    fn servers_spec(&self) -> Spec {
-        let command = ["serve", "--media", "/media", "--listen", FIXTURES];
-        Spec {
-            name: self.servers(),
-            image: self.image.to_owned(),
-            entrypoint: Some(vec!["/fixtures".to_owned()]),
-            command: command.map(str::to_owned).into(),
-            // They read files of the host, whoever may.
-            user: Some("0:0".to_owned()),
-            mounts: vec![
-                (self.fixtures.to_owned(), "/fixtures"),
-                (self.media.to_owned(), "/media"),
-            ],
-            network: Some(format!("container:{}", self.service())),
-            labels: self.place.session.labels(),
-            ..Spec::default()
-        }
+    fn service(&self) -> String {
+        self.pair().service()
     }
 
     /// Starts both, renders, looks, and ends the service in order.
@@ -125,8 +80,8 @@ impl Smoke<'_> {
     async fn attempt(&self, progress: &dyn Progress) -> anyhow::Result<Vec<Finding>> {
         let engine = self.place.engine;
         progress.message("starting the container");
-        engine.start(&self.service_spec()).await.map_err(|error| does_not(&error))?;
-        if let Err(error) = engine.start(&self.servers_spec()).await {
+        engine.start(&self.pair().service_spec()).await.map_err(|error| does_not(&error))?;
+        if let Err(error) = engine.start(&self.pair().servers_spec()).await {
             // They join its network, which is gone where it has ended: then that is the reason.
             let state = self.state().await?;
             return Err(if state.running {
@@ -247,11 +202,12 @@ impl Smoke<'_> {
         if !state.running {
             return Err(self.ended_with(state).await);
         }
-        let servers = self.place.engine.state(&self.servers()).await.map_err(EngineError::told)?;
+        let servers =
+            self.place.engine.state(&self.pair().servers()).await.map_err(EngineError::told)?;
         if servers.running {
             return Ok(());
         }
-        let said = self.place.engine.last_words(&self.servers(), LAST_WORDS).await;
+        let said = self.place.engine.last_words(&self.pair().servers(), LAST_WORDS).await;
         let message =
             format!("the fixture servers ended with code {}:{}", servers.exit_code, lines(&said));
         Err(Failure::environment(message).into())
@@ -275,16 +231,9 @@ impl Smoke<'_> {
 
     /// What both said, in files and in the log of the build.
     async fn keep_logs(&self) {
-        for (name, container) in [("pipeline", self.service()), ("fixtures", self.servers())] {
-            let said = self.place.engine.last_words(&container, 10_000).await;
-            let _ = fs_err::write(self.folder.join(format!("{name}.log")), &said);
-            said.lines().for_each(|line| self.place.log(&format!("{name}: {line}")));
-        }
+        let engine = self.place.engine;
+        self.pair().keep_logs(engine, self.folder, |line| self.place.log(&line)).await;
     }
-}
-
-fn lines(said: &str) -> String {
-    said.lines().map(|line| format!("\n  {line}")).collect()
 }
 
 fn does_not(reason: &impl ToString) -> anyhow::Error {

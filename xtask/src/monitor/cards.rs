@@ -4,6 +4,8 @@
 
 use bench::GpuUsage;
 use nvml_wrapper::Nvml;
+use nvml_wrapper::bitmasks::device::ThrottleReasons;
+use nvml_wrapper::enum_wrappers::device::Clock;
 use nvml_wrapper::error::NvmlError;
 
 /// The cards of this machine.
@@ -30,12 +32,31 @@ fn look(nvml: &Nvml, number: u32) -> Result<GpuUsage, NvmlError> {
         busy: f64::from(card.utilization_rates()?.gpu) / 100.0,
         memory_bytes: card.memory_info()?.used,
         power_w: card.power_usage().ok().map(|milliwatts| f64::from(milliwatts) / 1000.0),
+        clock_mhz: card.clock_info(Clock::SM).ok(),
+        memory_clock_mhz: card.clock_info(Clock::Memory).ok(),
+        throttled_by: card.current_throttle_reasons().map(held_down_by).unwrap_or_default(),
     })
+}
+
+/// What holds clocks down against the owner's will: neither an idle card, nor clocks that somebody has set.
+fn held_down_by(reasons: ThrottleReasons) -> Vec<String> {
+    let wanted = ThrottleReasons::GPU_IDLE
+        | ThrottleReasons::APPLICATIONS_CLOCKS_SETTING
+        | ThrottleReasons::DISPLAY_CLOCK_SETTING;
+    reasons.difference(wanted).iter_names().map(|(name, _)| name.to_owned()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_nobody_wants_holds_a_card_down() {
+        let set = ThrottleReasons::GPU_IDLE | ThrottleReasons::APPLICATIONS_CLOCKS_SETTING;
+        assert_eq!(held_down_by(set), Vec::<String>::new());
+        let hot = set | ThrottleReasons::SW_POWER_CAP | ThrottleReasons::HW_THERMAL_SLOWDOWN;
+        assert_eq!(held_down_by(hot), ["SW_POWER_CAP", "HW_THERMAL_SLOWDOWN"]);
+    }
 
     #[test]
     fn every_card_is_seen_or_there_is_none() {

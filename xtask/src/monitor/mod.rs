@@ -1,8 +1,9 @@
-//! What a process tree and the cards use while a run goes on.
+//! What a process tree, the machine's network and the cards do while a run goes on.
 //!
 //! A look costs a few milliseconds of the machine that is measured, so there are two a second.
 
 mod cards;
+mod counters;
 mod tree;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use self::cards::Cards;
+use self::counters::Counters;
 use self::tree::Tree;
 
 /// Between two looks.
@@ -46,26 +48,33 @@ async fn look(root: u32, enough: CancellationToken) -> Vec<Usage> {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut looks = Vec::new();
-    let mut before: Option<(Instant, Tree)> = None;
+    let mut before: Option<(Instant, Tree, Counters)> = None;
     loop {
         let is_last = tokio::select! {
             _ = ticks.tick() => false,
             () = enough.cancelled() => true,
         };
         // Reading /proc blocks, for less than a job waits for anything.
-        let seen = tokio::task::spawn_blocking(move || Tree::of(root)).await.ok().flatten();
+        let seen = tokio::task::spawn_blocking(move || Some((Tree::of(root)?, Counters::of(root))))
+            .await
+            .ok()
+            .flatten();
         let now = Instant::now();
-        if let Some(tree) = seen {
-            if let Some((then, earlier)) = &before {
+        if let Some((tree, counters)) = seen {
+            if let Some((then, earlier, counted)) = &before {
+                let passed = now - *then;
                 looks.push(Usage {
                     at_us: u64::try_from((now - began).as_micros()).unwrap_or(u64::MAX),
-                    cpu_cores: tree.busy_since(earlier, now - *then),
+                    cpu_cores: tree.busy_since(earlier, passed),
                     memory_bytes: tree.memory_bytes,
                     n_processes: tree.n_processes,
+                    disk: tree.disk_since(earlier, passed),
+                    network: counters.network_since(counted, passed),
+                    throttled: counters.throttled_since(counted, passed),
                     gpus: cards.look(),
                 });
             }
-            before = Some((now, tree));
+            before = Some((now, tree, counters));
         }
         if is_last {
             return looks;

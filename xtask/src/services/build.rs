@@ -27,7 +27,8 @@ pub enum Profile {
 }
 
 impl Profile {
-    const fn folder(self) -> &'static str {
+    /// Where cargo leaves what it builds so, below its target folder.
+    pub const fn folder(self) -> &'static str {
         match self {
             Self::Release => "release",
             Self::Dev => "debug",

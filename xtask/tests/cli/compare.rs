@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use bench::{Ending, Outcome, Plan, Run, Sample, Scenario, StageSpan};
+use bench::{Ending, Plan, Run, Sample, Scenario, StageSpan};
 
 use crate::{seen, xtask};
 
@@ -55,7 +55,7 @@ fn run(began_unix_us: u64, profile: &str, ms: u64) -> Run {
         title: "Short".to_owned(),
         payload: serde_json::json!({ "video_subject": "the sea" }),
     };
-    let plan = Plan::Closed { workers: some(4), jobs: some(40) };
+    let plan = Plan::closed(some(4), some(40));
     let mut run = Run::new(scenario, plan, "the pipeline of this checkout", began_unix_us);
     for (name, value) in [
         ("profile", profile),
@@ -77,16 +77,10 @@ fn sample(job: u64, usual_us: u64) -> Sample {
     let (started_us, finished_us) = (sent_us + 2_000, sent_us + takes_us);
     let render = StageSpan { name: "render".to_owned(), start_us: started_us, end_us: finished_us };
     Sample {
-        job,
-        planned_us: sent_us,
-        sent_us,
         accepted_us: Some(sent_us + 1_000),
         started_us: Some(started_us),
-        finished_us,
-        observed_us: None,
         stages: vec![render],
-        outcome: Outcome::Ok,
-        extra: serde_json::Value::Null,
+        ..Sample::new(job, sent_us, finished_us)
     }
 }
 

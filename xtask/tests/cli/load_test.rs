@@ -154,7 +154,14 @@ fn e2e_a_load_test_says_what_its_samples_say() {
     assert_eq!((run.ending, run.samples.len()), (bench::Ending::Complete, 10));
     assert!(run.usage.iter().any(|look| look.cpu_cores > 0.1 && look.memory_bytes > 10 << 20));
     assert!(run.environment["weights"].as_str().is_some_and(|text| text.contains("minilm")));
+    assert!(run.environment["start_ms"].as_u64().is_some_and(|ms| ms > 0), "until it could work");
+    for sample in &run.samples {
+        assert_eq!(sample.extra["cold"], sample.job == 0, "the first after the start");
+        assert!(sample.extra["media_ms"].as_u64().is_some_and(|ms| ms > 500), "{}", sample.extra);
+    }
+    assert!(told["real_time_factor"].as_f64().is_some_and(|factor| factor > 0.0), "{told:#}");
     let report = test.read("report.md");
+    assert!(report.contains("cold start: 1 of 10 jobs") && report.contains("RTF "), "{report}");
     for picture in report.split("](").skip(1).filter_map(|rest| rest.split_once(')')) {
         assert!(test.read(picture.0).starts_with("<svg"), "{} is in the report", picture.0);
     }
@@ -249,6 +256,16 @@ fn wrong_numbers_are_refused_before_any_work() {
         (vec!["--jobs", "0"], "0 is not in 1..=1000000"),
         (vec!["--url", "http://127.0.0.1:9"], "--input <FILE>"),
         (vec!["--token-env", "X"], "--url <URL>"),
+        (vec!["--speaks", "runpod"], "--url <URL>"),
+        (vec!["--speaks", "grpc"], "native, runpod, comfyui, openai-speech"),
+        (
+            vec!["--url", "http://127.0.0.1:9", "--input", "x.json", "--image"],
+            "cannot be used with",
+        ),
+        (
+            vec!["--url", "http://127.0.0.1:9", "--input", "x.json", "--jobs", "1", "--sync"],
+            "--sync is for --speaks runpod",
+        ),
         (vec!["--url", "http://127.0.0.1:9", "--input", "no/such.json"], "the guard allows 10"),
         (
             vec!["--url", "http://127.0.0.1:9", "--input", "no/such.json", "--jobs", "1"],

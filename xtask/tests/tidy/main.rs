@@ -1,6 +1,7 @@
 //! Rules of the house that a compiler does not hold: what may depend on what, how long a file may be,
 //! what may stand in it, and which licences come in.
 
+mod action;
 mod arrows;
 mod files;
 mod supply;

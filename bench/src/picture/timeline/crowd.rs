@@ -13,7 +13,7 @@ use crate::{Outcome, Run};
 const COLUMNS: usize = 240;
 
 /// Jobs in each state, averaged over each column of time; a job in two stages at once is half in each.
-fn counted(jobs: &[Vec<Piece>], state: State, end_us: f64) -> Vec<f64> {
+fn counted(jobs: &[Vec<Piece>], state: State, end_us: f64, each: f64) -> Vec<f64> {
     let mut counts = vec![0.0; COLUMNS];
     let column = end_us / COLUMNS as f64;
     for piece in jobs.iter().flatten().filter(|piece| piece.state == state) {
@@ -21,24 +21,33 @@ fn counted(jobs: &[Vec<Piece>], state: State, end_us: f64) -> Vec<f64> {
         let last = (to.ceil() as usize).min(COLUMNS);
         for (index, count) in counts.iter_mut().enumerate().take(last).skip(from as usize) {
             let inside = to.min(index as f64 + 1.0) - from.max(index as f64);
-            *count += inside.max(0.0) / piece.n_slots as f64;
+            *count += inside.max(0.0) * each / piece.n_slots as f64;
         }
     }
     counts
 }
 
+/// Jobs that are counted.
+pub(super) struct Crowd<'a> {
+    pub run: &'a Run,
+    /// The pieces of those that are looked at.
+    pub jobs: &'a [Vec<Piece>],
+    /// For how many jobs each of them counts.
+    pub each: f64,
+    pub n_stages: usize,
+}
+
 pub(super) fn draw(
     canvas: &Canvas<'_>,
     (top, height): (f64, f64),
-    run: &Run,
-    jobs: &[Vec<Piece>],
-    n_stages: usize,
+    crowd: &Crowd<'_>,
     time: &Scale,
 ) -> Drawn {
+    let Crowd { run, jobs, each, n_stages } = crowd;
     // Work at the bottom, from the last stage up to the wait on top: what is done grows from below.
-    let states = (0..n_stages).rev().map(State::Stage).chain([State::Rest, State::Wait]);
+    let states = (0..*n_stages).rev().map(State::Stage).chain([State::Rest, State::Wait]);
     let layers: Vec<(State, Vec<f64>)> =
-        states.map(|state| (state, counted(jobs, state, time.to))).collect();
+        states.map(|state| (state, counted(jobs, state, time.to, *each))).collect();
     let total = |column: usize| layers.iter().map(|(_, counts)| counts[column]).sum::<f64>();
     let most = (0..COLUMNS).map(total).fold(0.0, f64::max);
     let y = Scale::numbers("jobs in flight", most, 5.0);
@@ -99,9 +108,11 @@ mod tests {
         let end = COLUMNS as f64 * 10.0;
         let jobs =
             [vec![piece(0, 15, 1), piece(40, 45, 2)], vec![piece(10, 20, 1), piece(2390, 2400, 1)]];
-        let counts = counted(&jobs, State::Rest, end);
+        let counts = counted(&jobs, State::Rest, end, 1.0);
         assert_eq!(counts[..5], [1.0, 1.5, 0.0, 0.0, 0.25]);
+        let three = counted(&jobs, State::Rest, end, 3.0);
+        assert_eq!(three[..2], [3.0, 4.5], "each counts for three");
         assert_eq!(counts[COLUMNS - 1].to_bits(), 1.0_f64.to_bits());
-        assert_eq!(counted(&jobs, State::Wait, end), vec![0.0; COLUMNS]);
+        assert_eq!(counted(&jobs, State::Wait, end, 1.0), vec![0.0; COLUMNS]);
     }
 }

@@ -108,7 +108,7 @@ pub(super) fn hatch(
 }
 
 /// The sign of a failed job.
-pub(super) fn cross(canvas: &Canvas<'_>, (x, y): (f64, f64), arm: f64) -> Drawn {
+pub(in crate::picture) fn cross(canvas: &Canvas<'_>, (x, y): (f64, f64), arm: f64) -> Drawn {
     let one = [(x - arm, y - arm), (x + arm, y + arm)];
     let other = [(x - arm, y + arm), (x + arm, y - arm)];
     for (colour, thick) in [(PAPER, 5.0), (INK, 2.0)] {

@@ -5,6 +5,7 @@ mod lanes;
 mod pieces;
 mod usage;
 
+pub(super) use self::lanes::cross;
 use plotters::prelude::*;
 
 use self::pieces::{Piece, State, pieces};
@@ -13,11 +14,14 @@ use super::canvas::{Canvas, Drawn, Head, picture};
 use super::legend::{Entry, Legend};
 use super::theme::{self, INK, MARGIN, REST, WAIT, WIDTH};
 use super::{caption, nothing, stage_names, warning};
-use crate::{Outcome, Run, Sample};
+use crate::{Outcome, Run, Sample, Summary};
 
 /// With more lanes, or more pieces of time, nobody could tell one job from another: then jobs are counted.
 const MOST_LANES: usize = 24;
 const MOST_PIECES: usize = 1600;
+
+/// Of more jobs, every second, third and so on is counted, and counts for so many.
+const MOST_COUNTED: usize = 20_000;
 
 /// Pieces of time thinner than this, in pixels, are not drawn in a lane: nobody would see them.
 const THINNEST: f64 = 0.3;
@@ -28,20 +32,26 @@ const LABELS: f64 = 66.0;
 /// A lane for each worker with its jobs: the wait, each stage in its colour, failed jobs hatched and
 /// crossed. Below, what the driven processes used. Where there are too many jobs to tell them apart, how
 /// many are in each stage.
-pub fn timeline(run: &Run) -> String {
-    let names = stage_names(run);
-    let jobs: Vec<Vec<Piece>> = run.samples.iter().map(|sample| pieces(sample, &names)).collect();
-    let (lane_of, n_lanes) = pieces::lanes(&run.samples);
+pub fn timeline(run: &Run, summary: &Summary) -> String {
+    let names = stage_names(run, summary);
+    let every = run.samples.len().div_ceil(MOST_COUNTED).max(1);
+    let jobs: Vec<Vec<Piece>> =
+        run.samples.iter().step_by(every).map(|sample| pieces(sample, &names)).collect();
+    let (lane_of, n_lanes) = if every > 1 {
+        (Vec::new(), pieces::most_at_once(&run.samples))
+    } else {
+        pieces::lanes(&run.samples)
+    };
     let end_us = end_us(run) as f64;
     let seen = seen(&jobs, end_us);
     let n_pieces: usize = seen.iter().map(Vec::len).sum();
-    let is_crowded = n_lanes > MOST_LANES || n_pieces > MOST_PIECES;
+    let is_crowded = every > 1 || n_lanes > MOST_LANES || n_pieces > MOST_PIECES;
     let title = if is_crowded { "Jobs in each stage over time" } else { "Timeline of the jobs" };
     let head = Head {
         title: title.to_owned(),
-        captions: vec![caption(run)],
+        captions: vec![caption(run, summary)],
         warning: warning(run),
-        description: description(run, n_lanes, is_crowded),
+        description: description(run, n_lanes, is_crowded, every),
     };
     if run.samples.is_empty() && run.usage.is_empty() {
         return nothing(&head, "No job ended: there is no time to show.");
@@ -57,7 +67,9 @@ pub fn timeline(run: &Run) -> String {
         legend.draw(canvas, top)?;
         let below = usage::draw(canvas, charts + jobs_height, &strips, &time)?;
         if is_crowded {
-            crowd::draw(canvas, (charts, jobs_height), run, &jobs, names.len(), &time)?;
+            let crowd =
+                crowd::Crowd { run, jobs: &jobs, each: every as f64, n_stages: names.len() };
+            crowd::draw(canvas, (charts, jobs_height), &crowd, &time)?;
         } else {
             let lanes =
                 lanes::Lanes { samples: &run.samples, jobs: &seen, lane_of: &lane_of, n_lanes };
@@ -97,14 +109,13 @@ fn legend(run: &Run, names: &[String], is_crowded: bool) -> Vec<Entry> {
     let any = |wanted: fn(&Sample) -> bool| run.samples.iter().any(wanted);
     let has_failed = any(|sample| matches!(sample.outcome, Outcome::Failed(_)));
     if has_failed && is_crowded {
-        entries.push(Entry::new("a job failed", |canvas, (x, y)| {
-            lanes::cross(canvas, (x + 11.0, y), 4.0)
-        }));
+        entries
+            .push(Entry::new("a job failed", |canvas, (x, y)| cross(canvas, (x + 11.0, y), 4.0)));
     } else if has_failed {
         entries.push(Entry::new("failed", |canvas, (x, y)| {
             canvas.rect((x, y - 6.0), (22.0, 12.0), WAIT)?;
             lanes::hatch(canvas, (x, y - 6.0), (14.0, 12.0))?;
-            lanes::cross(canvas, (x + 18.0, y), 4.0)
+            cross(canvas, (x + 18.0, y), 4.0)
         }));
     }
     if !is_crowded && any(|sample| sample.outcome == Outcome::Cancelled) {
@@ -116,9 +127,13 @@ fn legend(run: &Run, names: &[String], is_crowded: bool) -> Vec<Entry> {
     entries
 }
 
-fn description(run: &Run, n_lanes: usize, is_crowded: bool) -> String {
+fn description(run: &Run, n_lanes: usize, is_crowded: bool, every: usize) -> String {
     let span = crate::text::duration(end_us(run));
-    let how = if is_crowded { "Counted over time." } else { "A lane a worker." };
+    let how = match (is_crowded, every) {
+        (false, _) => "A lane a worker.".to_owned(),
+        (true, 1) => "Counted over time.".to_owned(),
+        (true, _) => format!("Counted over time, one job for {every}."),
+    };
     format!("{} jobs in {n_lanes} lanes over {span}. {how}", run.samples.len())
 }
 

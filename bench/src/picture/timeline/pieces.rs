@@ -89,6 +89,23 @@ pub(super) fn lanes(samples: &[Sample]) -> (Vec<usize>, usize) {
     (lane_of, free_at.len())
 }
 
+/// How many jobs were in flight at once, at most: as many lanes as [`lanes`] finds, without a place for
+/// each job.
+pub(super) fn most_at_once(samples: &[Sample]) -> usize {
+    let sorted = |of: fn(&Sample) -> u64| {
+        let mut instants: Vec<u64> = samples.iter().map(of).collect();
+        instants.sort_unstable();
+        instants
+    };
+    let (sent, ended) = (sorted(|sample| sample.sent_us), sorted(|sample| sample.finished_us));
+    let mut n_ended = 0;
+    let in_flight = sent.iter().enumerate().map(|(n_before, at)| {
+        n_ended += ended[n_ended..].iter().take_while(|end| *end <= at).count();
+        (n_before + 1).saturating_sub(n_ended)
+    });
+    in_flight.max().unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -148,6 +165,7 @@ mod tests {
         let samples = [at(0, 30), at(0, 10), at(10, 25), at(26, 40), at(29, 31)];
         assert_eq!(lanes(&samples), (vec![0, 1, 1, 1, 2], 3));
         assert_eq!(lanes(&[]), (vec![], 0));
+        assert_eq!((most_at_once(&samples), most_at_once(&[])), (3, 0));
     }
 
     proptest! {

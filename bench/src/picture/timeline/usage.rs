@@ -10,8 +10,11 @@ use crate::{GpuUsage, Run};
 
 const STRIP: f64 = 58.0;
 const GAP: f64 = 26.0;
-/// Columns over the whole time: more looks are brought together.
+/// Columns over the whole time: more looks are brought together. Where there are many strips, they are
+/// coarser, so that the document stays small.
 const COLUMNS: f64 = 280.0;
+const COARSE: f64 = 140.0;
+const MANY: usize = 10;
 /// Cards that are shown.
 const MOST_CARDS: usize = 4;
 
@@ -55,12 +58,30 @@ pub(super) fn strips(run: &Run) -> Vec<Strip> {
             (format!("card {card}, busy (%){more}"), format!("card {card}, memory"));
         strips.push(Strip::new(&busy_name, RGBColor(0xD5, 0x5E, 0x00), busy, percent));
         strips.push(Strip::new(&memory_name, RGBColor(0xCC, 0x79, 0xA7), memory, bytes));
+        let known = |value: fn(&GpuUsage) -> Option<f64>| -> Vec<(f64, f64)> {
+            let looks = run.usage.iter();
+            looks.filter_map(|look| Some((at(look.at_us), value(look.gpus.get(card)?)?))).collect()
+        };
+        let power = known(|gpu| gpu.power_w);
+        if !power.is_empty() {
+            let name = format!("card {card}, power (W)");
+            strips.push(Strip::new(&name, RGBColor(0xE6, 0x9F, 0x00), power, plain));
+        }
+        let clock = known(|gpu| gpu.clock_mhz.map(f64::from));
+        if !clock.is_empty() {
+            let name = format!("card {card}, clock (MHz)");
+            strips.push(Strip::new(&name, RGBColor(0x56, 0xB4, 0xE9), clock, plain));
+        }
     }
     strips
 }
 
 fn numbers(most: f64) -> Scale {
     Scale::numbers("cores", most, 2.5)
+}
+
+fn plain(most: f64) -> Scale {
+    Scale::numbers("", most, 2.5)
 }
 
 fn bytes(most: f64) -> Scale {
@@ -78,10 +99,11 @@ pub(super) fn height(strips: &[Strip]) -> f64 {
 
 /// Draws them from `top` down; gives the bottom of the last.
 pub(super) fn draw(canvas: &Canvas<'_>, top: f64, strips: &[Strip], time: &Scale) -> Drawn<f64> {
+    let columns = if strips.len() > MANY { COARSE } else { COLUMNS };
     let mut y = top - 8.0;
     for strip in strips {
         y += GAP;
-        strip.draw(canvas, y, time)?;
+        strip.draw(canvas, y, time, columns)?;
         y += STRIP;
     }
     Ok(y)
@@ -106,8 +128,8 @@ impl Strip {
     }
 
     /// The mean of the looks in each column of time, at their mean instant.
-    fn thinned(&self, end_us: f64) -> Vec<(f64, f64)> {
-        let column = |at: f64| (at / end_us * COLUMNS).floor();
+    fn thinned(&self, end_us: f64, columns: f64) -> Vec<(f64, f64)> {
+        let column = |at: f64| (at / end_us * columns).floor();
         let mean = |stretch: &[(f64, f64)]| {
             let n = stretch.len() as f64;
             let sum =
@@ -119,14 +141,14 @@ impl Strip {
         stretches.map(mean).collect()
     }
 
-    fn draw(&self, canvas: &Canvas<'_>, top: f64, time: &Scale) -> Drawn {
+    fn draw(&self, canvas: &Canvas<'_>, top: f64, time: &Scale, columns: f64) -> Drawn {
         let area = canvas.part((MARGIN, top), (LABELS + extent().1, STRIP));
         let y = Scale { name: String::new(), ..self.scale.clone() };
         axes::chart(&area, time, &y, Room { left: LABELS, below: 0.0 })?;
         canvas.text((extent().0, top - 10.0), &self.title, &words(SMALL, INK))?;
         let bottom = top + STRIP;
         let line: Vec<(f64, f64)> = self
-            .thinned(time.to)
+            .thinned(time.to, columns)
             .into_iter()
             .map(|(at, value)| {
                 let share = (value / self.scale.to).clamp(0.0, 1.0);

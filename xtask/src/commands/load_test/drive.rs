@@ -1,4 +1,4 @@
-//! A load over a service that speaks our API, with its run file, its samples and its bar.
+//! A load over a service, with its run file, its samples and its bar.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::exit::Failure;
 use crate::machine;
 use crate::monitor::Monitor;
 use crate::record::RunFolder;
-use crate::targets::{NativeClient, NativeTarget};
+use crate::targets::{Driveable, Service};
 use crate::ui::Progress;
 
 /// Time for a service to load its models.
@@ -45,13 +45,13 @@ pub struct Asked {
 ///
 /// It is not ready in time, or cannot be reached.
 pub async fn ready(
-    client: &NativeClient,
+    service: &Service,
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let _progress = cx.ui.progress("waiting for the models");
     let wait = async {
-        while !client.is_ready().await.context("the service does not answer")? {
+        while !service.is_ready().await.context("the service does not answer")? {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(())
@@ -76,7 +76,7 @@ pub async fn ready(
 /// The folder of the run cannot be written: then nothing more is sent.
 pub async fn drive(
     asked: Asked,
-    client: NativeClient,
+    driveable: Driveable,
     folder: &RunFolder,
     died: impl AsyncFnOnce(&Notify) -> String,
     cx: &Context<'_>,
@@ -86,8 +86,8 @@ pub async fn drive(
     let mut run = record(asked, cx).await;
     folder.save(&run)?;
     let mut samples = folder.samples()?;
-    let (target, mut refusals) = NativeTarget::new(client);
-    let unreached = Arc::clone(&target.unreached);
+    let Driveable { target, mut refusals } = driveable;
+    let unreached = Arc::clone(&target.patience().unreached);
     let progress = cx.ui.progress(&format!("load `{}`", run.scenario.name));
     let mut live = Live::new(&run, progress);
     let (ended_early, unwritten) = (OnceCell::new(), CancellationToken::new());
@@ -115,12 +115,18 @@ pub async fn drive(
     // From here on times count, also those of the looks.
     let monitor = pid.map(Monitor::start);
     run.began_unix_us = unix_us();
-    run.samples = bench::load(run.plan, run.scenario.clone(), Arc::new(target), early, keep).await;
+    let scenario = run.scenario.clone();
+    let loaded = bench::load(&run.plan, scenario, Arc::new(target), early, keep).await;
+    run.samples = loaded.samples;
     if let Some(monitor) = monitor {
         run.usage = monitor.stop().await;
     }
     kept?;
-    run.ending = ended_early.into_inner().unwrap_or(Ending::Complete);
+    // What ended it from outside is known better here.
+    run.ending = match loaded.ending {
+        Ending::CutShort => ended_early.into_inner().unwrap_or(Ending::CutShort),
+        of_its_own => of_its_own,
+    };
     if let Some(weights) = run.samples.iter().find_map(weights) {
         run.environment.insert("weights".to_owned(), weights.into());
     }
@@ -166,16 +172,16 @@ fn weights(sample: &Sample) -> Option<String> {
 struct Live {
     progress: Box<dyn Progress>,
     latency: Distribution,
-    total: u64,
+    /// None: as many as the service does in the time.
+    total: Option<u64>,
     n_ended: u64,
     n_failed: u64,
 }
 
 impl Live {
     fn new(run: &Run, progress: Box<dyn Progress>) -> Self {
-        let Plan::Closed { jobs, .. } = run.plan;
-        let total = u64::from(jobs.get());
-        progress.jobs(0, total);
+        let total = run.plan.n_jobs();
+        progress.jobs(0, total.unwrap_or(0));
         Self { progress, latency: Distribution::default(), total, n_ended: 0, n_failed: 0 }
     }
 
@@ -186,13 +192,18 @@ impl Live {
             Outcome::Failed(_) => self.n_failed += 1,
             Outcome::Cancelled => {}
         }
-        self.progress.jobs(self.n_ended, self.total);
+        let total = self.total.unwrap_or(self.n_ended);
+        self.progress.jobs(self.n_ended, total);
         self.progress.message(&self.line());
         // Where no bar moves: a word at each eighth of the way.
-        let eighth = self.total.div_ceil(8);
-        if !cx.ui.is_alive() && (self.n_ended.is_multiple_of(eighth) || self.n_ended == self.total)
-        {
-            cx.ui.say(format!("{} of {} jobs: {}", self.n_ended, self.total, self.line()));
+        let (n_ended, line) = (self.n_ended, self.line());
+        match self.total {
+            _ if cx.ui.is_alive() => {}
+            Some(total) if n_ended.is_multiple_of(total.div_ceil(8)) || n_ended == total => {
+                cx.ui.say(format!("{n_ended} of {total} jobs: {line}"));
+            }
+            None if n_ended.is_multiple_of(10) => cx.ui.say(format!("{n_ended} jobs: {line}")),
+            _ => {}
         }
     }
 

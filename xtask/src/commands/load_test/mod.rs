@@ -1,7 +1,9 @@
 //! `cargo xtask load-test`: many jobs at once, every instant of them kept, and a report.
 
 mod drive;
+mod image;
 mod remote;
+mod shape;
 mod tell;
 
 use std::num::NonZeroU32;
@@ -13,12 +15,13 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use self::drive::{Asked, drive, ready};
+use self::shape::Shape;
 use crate::commands::Context;
 use crate::commands::stand::{self, Flags, Stand};
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
 use crate::record::RunFolder;
-use crate::targets::NativeClient;
+use crate::targets::{Driveable, NativeClient, Speaks};
 
 pub use self::tell::{Tested, tell};
 
@@ -29,6 +32,9 @@ const POLL: Duration = Duration::from_millis(100);
 /// Jobs that a service of the user's own is sent without being asked twice: each may cost money.
 const GUARD: u32 = 10;
 
+/// Jobs in all, where nothing is said.
+const JOBS: u32 = 120;
+
 /// Every job of a load test asks for the same: with these it is written, spoken, searched and compared as
 /// if it were the first to ask. The clips themselves come from the store after the first job.
 const COLD: [&str; 4] =
@@ -36,9 +42,11 @@ const COLD: [&str; 4] =
 
 /// Drive many jobs at once and report the times.
 ///
-/// Starts the fixture servers and the pipeline as processes (or takes a service of yours with --url),
-/// keeps --concurrency jobs in flight until --jobs have ended, and keeps every instant of every job:
-/// planned, sent, accepted, started, each stage, finished. Writes report.md with pictures, run.json,
+/// Starts the fixture servers and the pipeline as processes (or the built image with --image, or takes a
+/// service of yours with --url), keeps --concurrency jobs in flight until --jobs have ended (closed loop) or
+/// sends --rate jobs a second however many are in flight (open loop), and keeps every instant of every job:
+/// planned, sent, accepted, started, each stage, finished. A latency begins when its job was due. Writes
+/// report.md, report.html, run.json,
 /// samples.jsonl and an HDR log. Each job is written, spoken, searched and compared anew, as jobs that
 /// differ would be; with `--set cache.stages=true --set llm.cache=true --set stock.search_cache_h=24 --set
 /// similarity.cache=true` they take it from one another. Clips are downloaded once: every job after the
@@ -49,13 +57,36 @@ const COLD: [&str; 4] =
     after_help = "Prints the verdict, the percentiles with their 95 % intervals, and where the report is.
 
 Examples:
-  cargo xtask load-test                                 80 short jobs, 10 at a time
+  cargo xtask load-test                                 120 short jobs, 10 at a time
   cargo xtask load-test english --concurrency 2 --jobs 20 --set jobs.concurrency=2
+  cargo xtask load-test short --image                   in the image of `build-image`
+  cargo xtask load-test --rate 0.5 --duration 5m --warm-up 6   one every 2 s on average, as users come
+  cargo xtask load-test --rate 0.2 --arrivals ramp:2 --duration 10m --abort-p95 30s
+  cargo xtask load-test --concurrency 4 --duration 2h          a soak: does it get slower?
   cargo xtask load-test --url https://videos.example.com --token-env VIDEO_TOKEN \\
       --input body.json --concurrency 4 --jobs 40 --max-jobs 40
 
+A service of your own is sent the body in --input, once for each job. --speaks says how:
+
+  native: this pipeline's API. Body: a job, as for POST /api/v1/jobs
+
+  runpod: an endpoint of RunPod. Body: {\"input\": {...}}. delayTime is the queue wait,
+  executionTime the work; the first job of each worker is marked as a cold start
+    cargo xtask load-test --speaks runpod --url https://api.runpod.ai/v2/ENDPOINT \\
+        --token-env RUNPOD_API_KEY --input body.json --concurrency 2 --jobs 10
+
+  comfyui: a ComfyUI server. Body: a workflow saved by \"Save (API format)\". Each node that
+  works is a stage; the job's number is added to each seed: nothing comes from memory
+    cargo xtask load-test --speaks comfyui --url http://127.0.0.1:8188 \\
+        --input workflow.json --concurrency 2 --jobs 10
+
+  openai-speech: a speech server. Body: {\"model\": ..., \"voice\": ..., \"input\": ...}. Time to
+  the first byte, transfer, and the real-time factor (work by length of the sound)
+    cargo xtask load-test --speaks openai-speech --url http://127.0.0.1:8880/v1 \\
+        --token-env OPENAI_API_KEY --input speech.json --concurrency 4 --jobs 10
+
 Exit codes: 0 every job ended well, 1 jobs failed, 2 usage or environment, 4 the run is no measurement \
-(the target died, clocks disagree), 130 interrupted, with a report of what was finished"
+(the target died, clocks disagree, the driver was late, jobs pile up), 130 interrupted, with a report of what was finished"
 )]
 pub struct Args {
     /// A scenario of the fixtures (short, english, …), or a TOML file [default: short]
@@ -64,12 +95,29 @@ pub struct Args {
     /// Jobs in flight
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=64))]
     concurrency: u32,
-    /// Jobs in all
-    #[arg(long, value_name = "N", default_value = "80", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    jobs: u32,
-    /// A service of yours that speaks our API, in place of a pipeline that is started here
+    /// Jobs that are measured [default: 120; with --trace: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    jobs: Option<u32>,
+    /// The built image, in place of a pipeline process; SCENARIO stands before it [default:
+    /// reelbench:gpu or reelbench:cpu]
+    // A scenario stands before it: what follows is its name.
+    #[arg(long, value_name = "TAG", num_args = 0..=1, default_missing_value = "", conflicts_with = "url")]
+    image: Option<String>,
+    /// A service of yours, in place of a pipeline that is started here
     #[arg(long, value_name = "URL", requires = "input", help_heading = "A service of your own")]
     url: Option<Url>,
+    /// What it speaks
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        requires = "url",
+        help_heading = "A service of your own"
+    )]
+    speaks: Speaks,
+    /// RunPod: send jobs to /runsync, which answers at their end, in place of /run
+    #[arg(long, requires = "url", help_heading = "A service of your own")]
+    sync: bool,
     /// Name of the environment variable with its bearer token
     #[arg(long, value_name = "NAME", requires = "url", help_heading = "A service of your own")]
     token_env: Option<String>,
@@ -84,6 +132,9 @@ pub struct Args {
     /// Folder for the report [default: reports/runs/<time>-<scenario>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    // Its heading would go on to whatever came after it.
+    #[command(flatten)]
+    shape: Shape,
 }
 
 impl Args {
@@ -92,8 +143,12 @@ impl Args {
         Self {
             scenario: Some(scenario.to_owned()),
             concurrency,
-            jobs,
+            jobs: Some(jobs),
+            shape: Shape::default(),
+            image: None,
             url: None,
+            speaks: Speaks::default(),
+            sync: false,
             token_env: None,
             input: None,
             max_jobs: None,
@@ -102,28 +157,36 @@ impl Args {
         }
     }
 
-    fn plan(&self) -> Plan {
-        let some = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-        Plan::Closed { workers: some(self.concurrency), jobs: some(self.jobs) }
+    /// When each job is due.
+    fn plan(&self) -> anyhow::Result<Plan> {
+        let concurrency = NonZeroU32::new(self.concurrency).unwrap_or(NonZeroU32::MIN);
+        self.shape.plan(concurrency, self.jobs.and_then(NonZeroU32::new))
     }
 
-    /// What can be known to be wrong before any work.
-    fn check(&self) -> anyhow::Result<()> {
+    /// What can be known to be wrong before any work; the plan of what is right.
+    fn check(&self) -> anyhow::Result<Plan> {
         self.flags.check()?;
+        let mut plan = self.plan()?;
         let guard = self.max_jobs.or(self.url.is_some().then_some(GUARD));
-        if let Some(guard) = guard.filter(|&guard| self.jobs > guard) {
+        if let Some(guard) = guard {
             let whom = self.url.as_ref().map_or("the pipeline", Url::as_str);
-            let message =
-                format!("{} jobs would be sent to {whom}, the guard allows {guard}", self.jobs);
-            let hint = format!("each may cost money; if you mean it: --max-jobs {}", self.jobs);
-            return Err(Failure::usage(message).with_hint(hint).into());
+            if let Some(jobs) = plan.n_jobs().filter(|&jobs| jobs > u64::from(guard)) {
+                let message =
+                    format!("{jobs} jobs would be sent to {whom}, the guard allows {guard}");
+                let hint = format!("each may cost money; if you mean it: --max-jobs {jobs}");
+                return Err(Failure::usage(message).with_hint(hint).into());
+            }
+            plan.max_jobs = NonZeroU32::new(guard);
         }
         if self.url.is_some() && self.flags.is_used() {
             let message = "--profile, --set, --build, --no-build and --behaviour are for a pipeline that \
                            is started here, not for --url";
             return Err(Failure::usage(message).into());
         }
-        Ok(())
+        if self.sync && self.speaks != Speaks::Runpod {
+            return Err(Failure::usage("--sync is for --speaks runpod").into());
+        }
+        Ok(plan)
     }
 }
 
@@ -154,10 +217,11 @@ pub async fn test(
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Tested> {
-    args.check()?;
-    let (folder, run) = match (&args.url, &args.input) {
-        (Some(url), Some(input)) => remote::test(args, url, input, cx, stop).await?,
-        _ => local(args, cx, stop).await?,
+    let plan = args.check()?;
+    let (folder, run) = match (&args.url, &args.input, &args.image) {
+        (Some(url), Some(input), _) => remote::test(args, plan, url, input, cx, stop).await?,
+        (_, _, Some(image)) => image::test(args, plan, image, cx, stop).await?,
+        _ => local(args, plan, cx, stop).await?,
     };
     folder.save(&run)?;
     let report = folder.report(&run)?;
@@ -170,45 +234,54 @@ fn cold(flags: &Flags) -> Flags {
     Flags { set: set.collect(), ..flags.clone() }
 }
 
+/// With how long it took from the start of the target until it could work: `start_ms`.
+fn with_start(
+    mut facts: Vec<(&'static str, serde_json::Value)>,
+    begun: std::time::Instant,
+) -> Vec<(&'static str, serde_json::Value)> {
+    let start_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    facts.push(("start_ms", start_ms.into()));
+    facts
+}
+
 /// Against a pipeline that is started for it.
 async fn local(
     args: &Args,
+    plan: Plan,
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<(RunFolder, Run)> {
     let args = &Args { flags: cold(&args.flags), ..args.clone() };
     let scenario = args.scenario.as_deref().unwrap_or("short");
     let prepared = stand::prepare(scenario, &args.flags, cx, stop).await?;
-    let scenario = bench::Scenario {
-        name: prepared.scenario.name.clone(),
-        title: prepared.scenario.title.clone(),
-        payload: serde_json::to_value(&prepared.scenario.job)?,
-    };
+    let scenario = prepared.asked()?;
     let folder = RunFolder::create(args.out.as_deref(), &cx.paths, &scenario.name)?;
     let mut stand = Stand::start(&prepared, &args.flags, folder.path(), cx).await?;
     let client = NativeClient::new(stand.base.clone())?.with_poll(POLL);
-    let run = loaded(args, scenario, client, &mut stand, &folder, cx, stop).await;
+    let asked = Asked {
+        scenario,
+        plan,
+        target: "the pipeline of this checkout".to_owned(),
+        settings: args.flags.facts(),
+        pid: stand.pid(),
+    };
+    let run = loaded(asked, client, &mut stand, &folder, cx, stop).await;
     stand.stop().await;
     Ok((folder, run?))
 }
 
 async fn loaded(
-    args: &Args,
-    scenario: bench::Scenario,
+    asked: Asked,
     client: NativeClient,
     stand: &mut Stand,
     folder: &RunFolder,
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Run> {
-    ready(&client, cx, stop).await?;
-    let asked = Asked {
-        scenario,
-        plan: args.plan(),
-        target: "the pipeline of this checkout".to_owned(),
-        settings: args.flags.facts(),
-        pid: stand.pid(),
-    };
+    let driveable = Driveable::native(client).just_started();
+    ready(driveable.target.service(), cx, stop).await?;
+    let settings = with_start(asked.settings, stand.begun);
+    let asked = Asked { settings, ..asked };
     // A process that has ended is gone for good: nobody starts it again.
     let died = async |_: &tokio::sync::Notify| loop {
         if let Some(reason) = stand.died() {
@@ -216,7 +289,7 @@ async fn loaded(
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    drive(asked, client, folder, died, cx, stop).await
+    drive(asked, driveable, folder, died, cx, stop).await
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bench::{Run, Scenario};
+use bench::{Plan, Run, Scenario};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -14,7 +14,7 @@ use super::{Args, POLL};
 use crate::commands::Context;
 use crate::exit::Failure;
 use crate::record::RunFolder;
-use crate::targets::NativeClient;
+use crate::targets::{Address, Driveable, Service};
 
 /// So often in a row a service is not reached before it counts as gone.
 const TRIES: u32 = 5;
@@ -29,26 +29,34 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// first job.
 pub async fn test(
     args: &Args,
+    plan: Plan,
     url: &Url,
     input: &Path,
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<(RunFolder, Run)> {
     let scenario = scenario(input)?;
+    let name = |failure: Failure| failure.about(&input.display().to_string());
+    args.speaks.check_body(&scenario.payload).map_err(name)?;
     let base = base(url)?;
-    let client = match &args.token_env {
-        Some(name) => NativeClient::with_token(base.clone(), &token(name)?)?,
-        None => NativeClient::new(base.clone())?,
-    };
-    let client = client.with_poll(POLL);
-    ready(&client, cx, stop).await?;
+    let token = args.token_env.as_deref().map(token).transpose()?;
+    let driveable = Driveable::at(Address {
+        base: base.clone(),
+        token: token.as_deref(),
+        speaks: args.speaks,
+        is_sync: args.sync,
+        poll: POLL,
+    })?;
+    let service = driveable.target.service().clone();
+    ready(&service, cx, stop).await?;
     let folder = RunFolder::create(args.out.as_deref(), &cx.paths, &scenario.name)?;
     let note = "cores, cpu, memory and the rest are of the driver's machine, not of the service's";
-    let settings = vec![("note", note.into())];
+    let mut settings = args.speaks.notes(&scenario.payload);
+    settings.push(("note", note.into()));
     let target = base.to_string();
-    let asked = Asked { scenario, plan: args.plan(), target, settings, pid: None };
-    let died = async |unreached: &Notify| gone(&client, unreached).await;
-    let run = drive(asked, client.clone(), &folder, died, cx, stop).await?;
+    let asked = Asked { scenario, plan, target, settings, pid: None };
+    let died = async |unreached: &Notify| gone(&service, unreached).await;
+    let run = drive(asked, driveable, &folder, died, cx, stop).await?;
     Ok((folder, run))
 }
 
@@ -90,12 +98,12 @@ fn token(name: &str) -> anyhow::Result<String> {
 }
 
 /// Comes when the service was not reached several times in a row.
-async fn gone(client: &NativeClient, unreached: &Notify) -> String {
+async fn gone(service: &Service, unreached: &Notify) -> String {
     loop {
         unreached.notified().await;
         let mut reason = None;
         for _ in 0..TRIES {
-            match client.is_ready().await {
+            match service.is_ready().await {
                 Ok(_) => {
                     reason = None;
                     break;

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use bench::{Distribution, Doubt, Ending, Estimate, Outcome, Plan, Run, Summary, text};
+use bench::{
+    ColdStart, Distribution, Doubt, Ending, Estimate, Figures, Outcome, Rtf, Run, Summary, Warning,
+    text,
+};
 use serde::Serialize;
 
 use crate::commands::Context;
@@ -20,6 +23,8 @@ pub struct Tested {
     pub verdict: String,
     /// What speaks against it.
     pub doubts: Vec<String>,
+    /// What must be known beside the numbers, with what can be done about it.
+    pub warnings: Vec<(String, &'static str)>,
     /// Jobs that ended well.
     pub n_ok: u64,
     /// Jobs that failed.
@@ -32,14 +37,20 @@ pub struct Tested {
     pub ok_per_hour: Option<f64>,
     /// Each time that was taken, in the order of the report; none of a run whose target died.
     pub times: Vec<Time>,
+    /// All work by the length of all sound or film that was made, where that is known.
+    pub real_time_factor: Option<f64>,
+    /// Real-time factor and cold starts, a line each, where they are known.
+    pub notes: Vec<String>,
     #[serde(skip)]
     advice: Option<&'static str>,
+    #[serde(skip)]
+    is_aborted: bool,
 }
 
 /// The percentiles of one time, microseconds.
 #[derive(Debug, Serialize)]
 pub struct Time {
-    /// `latency`, `queue`, `service` or `stage.<name>`.
+    /// `latency`, `queue`, `service`, `lag` or `stage.<name>`.
     pub name: String,
     /// Jobs that have it.
     pub n: u64,
@@ -78,16 +89,24 @@ impl Tested {
         let summary = Summary::of(&run.samples);
         let doubts = Doubt::of(run, &summary);
         let is_lucky = matches!(run.ending, Ending::TargetDied(_) | Ending::Unfinished);
+        let rtf = Rtf::of(&run.samples).filter(|_| !is_lucky);
+        let cold = ColdStart::of(&run.samples).filter(|_| !is_lucky);
+        let lines =
+            rtf.as_ref().map(Rtf::line).into_iter().chain(cold.as_ref().map(ColdStart::line));
         Self {
+            notes: lines.collect(),
+            real_time_factor: rtf.as_ref().map(Rtf::pooled),
             folder: folder.to_owned(),
             report,
             verdict: bench::report::verdict(run, &summary, &doubts),
             n_ok: summary.n_ok,
             n_failed: summary.n_failed(),
-            planned: planned(run.plan),
+            planned: run.plan.n_measured().unwrap_or_else(|| run.measured().count() as u64),
+            warnings: warnings(run),
+            is_aborted: matches!(run.ending, Ending::Aborted(_)),
             failures: failures(run, &summary),
             ok_per_hour: summary.ok_per_hour().filter(|_| !is_lucky),
-            times: if is_lucky { Vec::new() } else { times(&summary) },
+            times: if is_lucky { Vec::new() } else { times(run, &summary) },
             advice: doubts.first().map(Doubt::advice),
             doubts: doubts.iter().map(ToString::to_string).collect(),
         }
@@ -97,7 +116,7 @@ impl Tested {
     pub const fn exit(&self) -> Exit {
         if !self.doubts.is_empty() {
             Exit::Invalid
-        } else if self.n_ok < self.planned {
+        } else if self.is_aborted || self.n_ok < self.planned {
             Exit::Failed
         } else {
             Exit::Pass
@@ -105,9 +124,9 @@ impl Tested {
     }
 }
 
-fn planned(plan: Plan) -> u64 {
-    let Plan::Closed { jobs, .. } = plan;
-    jobs.get().into()
+fn warnings(run: &Run) -> Vec<(String, &'static str)> {
+    let warnings = Warning::of(&Figures::of(run)).into_iter();
+    warnings.map(|warning| (warning.to_string(), warning.advice())).collect()
 }
 
 fn failures(run: &Run, summary: &Summary) -> Vec<(String, u64, String)> {
@@ -121,13 +140,16 @@ fn failures(run: &Run, summary: &Summary) -> Vec<(String, u64, String)> {
     summary.failed.iter().map(|(reason, n)| (reason.clone(), *n, said(reason))).collect()
 }
 
-fn times(summary: &Summary) -> Vec<Time> {
+fn times(run: &Run, summary: &Summary) -> Vec<Time> {
     let mut times = vec![
         Time::of("latency", &summary.latency),
         Time::of("queue", &summary.queue),
         Time::of("service", &summary.service),
     ];
     let stages = summary.stages.iter();
+    if run.plan.is_open() {
+        times.push(Time::of("lag", &summary.lag));
+    }
     times.extend(stages.map(|stage| Time::of(&format!("stage.{}", stage.name), &stage.duration)));
     times.retain(|time| time.n > 0);
     times
@@ -150,8 +172,15 @@ pub fn tell(tested: &Tested, cx: &Context<'_>) {
     if let Some(advice) = tested.advice {
         cx.ui.hint(advice);
     }
+    for (warning, advice) in &tested.warnings {
+        cx.ui.warn(warning);
+        cx.ui.hint(advice);
+    }
     if !tested.times.is_empty() {
         cx.ui.data(table(tested));
+    }
+    for note in &tested.notes {
+        cx.ui.data(note);
     }
     if let Some(rate) = tested.ok_per_hour {
         cx.ui.data(format!("throughput  {rate:.0} jobs an hour"));

@@ -16,9 +16,17 @@ fn more_jobs_than_the_guard_allows_are_refused_before_any_work() {
     let remote = Args { url: Some(url.clone()), ..args() };
     check(&remote, "80 jobs would be sent to https://videos.example.com/, the guard allows 10");
     check(&Args { max_jobs: Some(79), ..args() }, "80 jobs would be sent to the pipeline");
+    let mut open = remote.clone();
+    (open.jobs, open.shape.duration) = (None, Some(Duration::from_secs(60)));
+    open.shape.rate = bench::Rate::try_from(2.0).ok();
+    check(&open, "jobs would be sent to https://videos.example.com/, the guard allows 10");
+    // How many jobs a closed loop sends in a time is not known before: the guard ends it.
+    open.shape.rate = None;
+    let guarded = open.check().expect("a plan").max_jobs;
+    assert_eq!(guarded, NonZeroU32::new(10));
     for allowed in [
         args(),
-        Args { url: Some(url.clone()), jobs: 10, ..args() },
+        Args { url: Some(url.clone()), jobs: Some(10), ..args() },
         Args { url: Some(url), max_jobs: Some(80), ..args() },
         Args { max_jobs: Some(80), ..args() },
     ] {
@@ -28,7 +36,7 @@ fn more_jobs_than_the_guard_allows_are_refused_before_any_work() {
 
 #[test]
 fn flags_of_a_pipeline_of_ours_are_refused_with_a_service_of_theirs() {
-    let mut remote = Args { url: "http://a.example".parse().ok(), jobs: 1, ..args() };
+    let mut remote = Args { url: "http://a.example".parse().ok(), jobs: Some(1), ..args() };
     assert!(remote.check().is_ok());
     remote.flags.set.push("jobs.concurrency=1".to_owned());
     check(&remote, "are for a pipeline that is started here");

@@ -134,7 +134,7 @@ async fn drive(
         cx.ui.progress(&format!("rendering `{}`", scenario.name)).into();
     let shown = Arc::clone(&progress);
     let (mut target, _) = NativeTarget::new(client.clone());
-    target.patience = 0; // somebody waits for one job: what goes wrong is told at once
+    target.patience.tries = 0; // somebody waits for one job: what goes wrong is told at once
     target.seen = Box::new(move |status| shown.message(&running(status)));
     let mut record = record(scenario, args, cx).await?;
     let sample = sample(&mut record, target, folder, stop).await?;
@@ -170,13 +170,13 @@ async fn sample<'a>(
     folder: &RunFolder,
     stop: &CancellationToken,
 ) -> anyhow::Result<&'a bench::Sample> {
-    let (plan, asked) = (record.plan, record.scenario.clone());
+    let (plan, asked) = (record.plan.clone(), record.scenario.clone());
     let mut saved = Ok(());
     let keep = |sample: &bench::Sample| {
         record.samples.push(sample.clone());
         saved = folder.save(record);
     };
-    bench::load(plan, asked, Arc::new(target), stop.cancelled(), keep).await;
+    bench::load(&plan, asked, Arc::new(target), stop.cancelled(), keep).await;
     saved?;
     record.ending =
         if stop.is_cancelled() { bench::Ending::CutShort } else { bench::Ending::Complete };

@@ -5,12 +5,12 @@ use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::{Context, fetch_models};
-use crate::python::SCHEMATHESIS;
+use crate::python;
 use crate::services::Fixtures;
 
 /// Makes and brings what the tests read: clips, stills and music by the `fixtures` program, which the
-/// build step left in the target folder, MiniLM's weights, a Whisper model of random ones, and what asks
-/// the API. What is there already is kept.
+/// build step left in the target folder, MiniLM's weights, a Whisper model of random ones, what asks
+/// the API, and RunPod's local server. What is there already is kept.
 ///
 /// # Errors
 ///
@@ -21,7 +21,10 @@ pub async fn prepare(cx: &Context<'_>, stop: &CancellationToken) -> Result<()> {
     fixtures.make_whisper_model(cx, stop).await?;
     fixtures.make_clip_model(cx, stop).await?;
     fetch_models::ensure(cx, stop).await?;
-    SCHEMATHESIS.bring(&cx.paths, cx.ui, stop).await
+    for program in python::ALL {
+        program.bring(&cx.paths, cx.ui, stop).await?;
+    }
+    Ok(())
 }
 
 /// Tells the tests where media and models are.

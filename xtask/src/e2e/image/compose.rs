@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use super::super::short;
 use super::world::{World, said, with_engine};
-use crate::image::smoke::{TOKEN, TOKEN_ENV};
+use crate::image::pair::{TOKEN, TOKEN_ENV};
 use crate::targets::NativeClient;
 
 const PATIENCE: Duration = Duration::from_secs(120);

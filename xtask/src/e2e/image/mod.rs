@@ -5,6 +5,7 @@
 
 mod compose;
 mod failures;
+mod load;
 mod mock;
 mod rebuild;
 mod running;

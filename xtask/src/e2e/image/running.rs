@@ -8,7 +8,7 @@ use serde_json::json;
 use super::super::{runs, short};
 use super::world::{World, with_engine};
 use crate::image::engine::{SESSION, Spec};
-use crate::image::smoke::{TOKEN, TOKEN_ENV};
+use crate::image::pair::{TOKEN, TOKEN_ENV};
 use crate::services::PROVIDER_KEY;
 use crate::targets::NativeClient;
 

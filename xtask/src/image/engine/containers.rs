@@ -57,6 +57,8 @@ pub struct State {
     pub health: Health,
     /// What its last health checks said.
     pub health_said: String,
+    /// Its first process, as the engine's machine numbers it.
+    pub pid: Option<u32>,
 }
 
 /// What the image's health check says.
@@ -174,6 +176,7 @@ impl Engine {
                 Some(HealthStatusEnum::STARTING) => Health::Starting,
                 _ => Health::None,
             },
+            pid: state.pid.and_then(|pid| pid.try_into().ok()).filter(|&pid| pid > 0),
             health_said: said.next_back().unwrap_or_default().trim().to_owned(),
         })
     }

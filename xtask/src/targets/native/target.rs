@@ -1,21 +1,13 @@
 //! Drives a load over the client.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use bench::{Driven, Job, Outcome, StageSpan, Target};
+use bench::{COLD, Driven, Job, MEDIA_MS, Outcome, StageSpan, Target};
 use protocol::{Accepted, JobState, JobStatus};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
+use super::NativeClient;
 use super::skew::Exchange;
-use super::{NativeClient, Refusal};
-
-/// How long a worker holds back after an answer that another try may mend: a service that is gone or busy
-/// is not hammered, and the plan is not burnt in a moment.
-const HOLD_BACK: Duration = Duration::from_secs(1);
-
-/// So often in a row a service may be missed before a job is given up.
-const PATIENCE: u32 = 15;
+use crate::targets::media;
+use crate::targets::patience::Patience;
 
 /// A service that speaks our API, as a target of a load. A scenario's payload is the body of the request;
 /// a sample's `extra` is the job's last [`JobStatus`], or why there is none.
@@ -24,53 +16,42 @@ pub struct NativeTarget {
     pub client: NativeClient,
     /// Told each status that is seen.
     pub seen: Box<dyn Fn(&JobStatus) + Send + Sync>,
-    /// Woken when the service could not be reached.
-    pub unreached: Arc<Notify>,
-    /// So often in a row the service may be missed before a job is given up.
-    pub patience: u32,
-    refused: mpsc::UnboundedSender<String>,
+    /// How long it bears with the service.
+    pub patience: Patience,
+    /// Whether the service was started for this run: then its first job has met a cold start.
+    pub is_just_started: bool,
 }
 
 impl NativeTarget {
     /// A target, and what tells of a job that the service will never take: then no further one need be
     /// sent.
     pub fn new(client: NativeClient) -> (Self, mpsc::UnboundedReceiver<String>) {
-        let (refused, refusals) = mpsc::unbounded_channel();
+        let (patience, refusals) = Patience::new();
         let seen = Box::new(|_: &JobStatus| ());
-        let target = Self { client, seen, unreached: Arc::default(), patience: PATIENCE, refused };
-        (target, refusals)
+        (Self { client, seen, patience, is_just_started: false }, refusals)
     }
 
-    /// A job of which nothing came back. Where the service cannot be reached, the worker waits until it
-    /// can be, or until the run is stopped because it is gone for good.
-    async fn lost(&self, mut job: Job, code: &str, error: &anyhow::Error) -> Driven {
-        match Reason::of(error) {
-            Reason::Unreached => {
-                self.unreached.notify_one();
-                for _ in 0..self.patience {
-                    if held_back(&mut job).await || self.client.is_ready().await.is_ok() {
-                        break;
-                    }
-                }
-            }
-            // A refusal stops the run meanwhile.
-            Reason::Busy | Reason::Refused if self.patience > 0 => {
-                held_back(&mut job).await;
-            }
-            Reason::Busy | Reason::Refused => {}
+    /// With what a job says beside its status: how long its film is, and whether it is the first one.
+    fn labelled(&self, number: u64, mut driven: Driven) -> Driven {
+        if let Some(ms) = media::told_ms(&driven.extra["outcome"]) {
+            driven.extra[MEDIA_MS] = ms.into();
         }
-        let extra = serde_json::json!({ "error": format!("{error:#}") });
-        Driven { extra, ..Driven::new(Outcome::Failed(code.to_owned())) }
+        if self.is_just_started && driven.extra.is_object() {
+            driven.extra[COLD] = (number == 0).into();
+        }
+        driven
     }
 
-    /// Looks until the job has ended; `last` is what was seen of it until then.
+    /// Looks until the job has ended; `last` is what was seen of it until then, and when it was asked for.
     async fn follow(
         &self,
         accepted: &Accepted,
-        last: &mut Option<JobStatus>,
+        clock: bench::Clock,
+        last: &mut Option<(JobStatus, u64)>,
     ) -> anyhow::Result<JobStatus> {
         let mut misses = 0;
         loop {
+            let asked_us = clock.now_us();
             match self.client.status(accepted).await {
                 Ok(status) => {
                     (self.seen)(&status);
@@ -78,18 +59,10 @@ impl NativeTarget {
                         return Ok(status);
                     }
                     misses = 0;
-                    *last = Some(status);
+                    *last = Some((status, asked_us));
                     tokio::time::sleep(self.client.poll()).await;
                 }
-                // It goes on at the service: a look that failed is no end of it.
-                Err(error) if misses < self.patience && Reason::of(&error) != Reason::Refused => {
-                    misses += 1;
-                    if Reason::of(&error) == Reason::Unreached {
-                        self.unreached.notify_one();
-                    }
-                    tokio::time::sleep(HOLD_BACK).await;
-                }
-                Err(error) => return Err(error),
+                Err(error) => self.patience.bear(&mut misses, error).await?,
             }
         }
     }
@@ -101,29 +74,31 @@ impl Target for NativeTarget {
         let accepted = match self.client.submit(&job.scenario.payload).await {
             Ok(accepted) => accepted,
             Err(error) => {
-                if Reason::of(&error) == Reason::Refused {
-                    // Nobody listens where a single job is driven.
-                    let _ = self.refused.send(format!("{error:#}"));
-                }
-                return self.lost(job, "not_accepted", &error).await;
+                return self.patience.not_accepted(self.client.service(), job, &error).await;
             }
         };
         let exchange = Exchange { sent_us, answered_us: job.clock.now_us() };
         let mut last = None;
         let ended = tokio::select! {
-            ended = self.follow(&accepted, &mut last) => Some(ended),
+            ended = self.follow(&accepted, job.clock, &mut last) => Some(ended),
             () = job.stop.requested() => None,
         };
         let began_us = unix_us().saturating_sub(job.clock.now_us());
         match ended {
-            Some(Ok(status)) => driven(&status, began_us, exchange),
+            Some(Ok(status)) => {
+                let running_us = last.map(|(_, asked_us)| asked_us);
+                let driven = Driven { running_us, ..driven(&status, began_us, exchange) };
+                self.labelled(job.number, driven)
+            }
             given_up => {
                 // It may have ended meanwhile: then there is nothing to cancel.
                 let _ = self.client.cancel(&accepted).await;
-                let seen = cut_off(&accepted, last.as_ref(), began_us, exchange);
+                let seen =
+                    cut_off(&accepted, last.as_ref().map(|(status, _)| status), began_us, exchange);
                 match given_up {
                     Some(Err(error)) => {
-                        let lost = self.lost(job, "target_away", &error).await;
+                        let service = self.client.service();
+                        let lost = self.patience.lost(service, job, "target_away", &error).await;
                         Driven { outcome: lost.outcome, extra: lost.extra, ..seen }
                     }
                     _ => seen,
@@ -149,39 +124,6 @@ fn cut_off(
         |status| driven(status, began_us, exchange),
     );
     Driven { outcome: Outcome::Cancelled, finished_us: None, ..seen }
-}
-
-/// Waits; true: the run was stopped meanwhile.
-async fn held_back(job: &mut Job) -> bool {
-    tokio::select! {
-        () = tokio::time::sleep(HOLD_BACK) => false,
-        () = job.stop.requested() => true,
-    }
-}
-
-/// Why there is no answer that can be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reason {
-    /// None came.
-    Unreached,
-    /// The service says that another try may do (408, 429, 5xx).
-    Busy,
-    /// Another try would not do.
-    Refused,
-}
-
-impl Reason {
-    fn of(error: &anyhow::Error) -> Self {
-        if let Some(refusal) = error.downcast_ref::<Refusal>() {
-            let status = refusal.status.as_u16();
-            return if matches!(status, 408 | 429 | 500..) { Self::Busy } else { Self::Refused };
-        }
-        let is_answer = |error: &reqwest::Error| error.is_decode() || error.is_builder();
-        match error.downcast_ref::<reqwest::Error>() {
-            Some(error) if !is_answer(error) => Self::Unreached,
-            _ => Self::Refused,
-        }
-    }
 }
 
 /// The service's instants are of its own clock, on which the run began at `began_us` where both clocks
@@ -216,6 +158,7 @@ fn driven(status: &JobStatus, began_us: u64, exchange: Exchange) -> Driven {
             (state, None) => Outcome::Failed(state.as_str().to_owned()),
         },
         extra: serde_json::to_value(status).unwrap_or_default(),
+        ..Driven::new(Outcome::Ok)
     }
 }
 
@@ -309,16 +252,12 @@ mod tests {
         assert_eq!(names, ["narration"]);
 
         let sample = bench::Sample {
-            job: 0,
-            planned_us: 0,
-            sent_us: 0,
             accepted_us: seen.accepted_us,
             started_us: seen.started_us,
-            finished_us: seen.finished_us.expect("it ended"),
-            observed_us: None,
             stages: seen.stages,
             outcome: seen.outcome,
             extra: seen.extra,
+            ..bench::Sample::new(0, 0, seen.finished_us.expect("it ended"))
         };
         let parts = bench::Parts::of(&sample);
         assert_eq!((parts.queue_us, parts.stages_us, parts.rest_us), (4_000, 3_000, 1_000));
@@ -337,26 +276,6 @@ mod tests {
         assert_eq!(seen.extra["id"], "a");
         let seen = cut_off(&accepted, None, 1_000, exchange);
         assert_eq!((seen.accepted_us, &seen.extra["id"]), (Some(20), &"a".into()));
-    }
-
-    #[test]
-    fn what_another_try_may_mend_is_told_from_what_it_cannot() {
-        let refusal = |status| {
-            let status = reqwest::StatusCode::from_u16(status).expect("a status");
-            anyhow::Error::new(Refusal { status, message: String::new() })
-        };
-        for (status, expected) in [
-            (400, Reason::Refused),
-            (401, Reason::Refused),
-            (408, Reason::Busy),
-            (422, Reason::Refused),
-            (429, Reason::Busy),
-            (500, Reason::Busy),
-            (503, Reason::Busy),
-        ] {
-            assert_eq!(Reason::of(&refusal(status)), expected, "{status}");
-        }
-        assert_eq!(Reason::of(&anyhow::anyhow!("no path of the service")), Reason::Refused);
     }
 
     #[test]

@@ -1,0 +1,140 @@
+//! Results of criterion as figures of a comparison.
+//!
+//! Criterion measures one side after the other and calls every shift of the machine between them a change
+//! (facts: a quarter of comparisons of a program with itself on a busy machine). What it leaves on disk,
+//! times of so many iterations each, is judged here as everything else: by the interval of the ratio of
+//! two medians from order statistics, as wide as the dependence of neighbours asks for. The page says that the
+//! sides were not interleaved.
+
+use serde::Deserialize;
+
+use crate::comparison::{Better, Level, Metric, Section, Unit};
+
+/// One benchmark of a run of criterion.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Microbench {
+    /// Group, function and value, as criterion names it.
+    pub id: String,
+    /// One iteration, nanoseconds, in the order of measuring.
+    pub ns: Vec<f64>,
+}
+
+/// Why two documents are no benchmark.
+#[derive(Debug, thiserror::Error)]
+pub enum CriterionError {
+    /// One of them is not criterion's.
+    #[error("not criterion's: {0}")]
+    Document(#[from] serde_json::Error),
+    /// Times and iterations do not belong together, or are no numbers above 0.
+    #[error("{id}: {reason}")]
+    Sample {
+        /// The benchmark.
+        id: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Benchmark {
+    full_id: String,
+}
+
+#[derive(Deserialize)]
+struct Measured {
+    iters: Vec<f64>,
+    times: Vec<f64>,
+}
+
+impl Microbench {
+    /// Reads `benchmark.json` and `sample.json` of a folder below `target/criterion`
+    /// (<https://bheisler.github.io/criterion.rs/book/user_guide/custom_measurements.html> for the units).
+    ///
+    /// # Errors
+    ///
+    /// [`CriterionError`].
+    pub fn from_json(benchmark: &str, sample: &str) -> Result<Self, CriterionError> {
+        let Benchmark { full_id: id } = serde_json::from_str(benchmark)?;
+        let Measured { iters, times } = serde_json::from_str(sample)?;
+        if iters.len() != times.len() || times.is_empty() {
+            let reason = format!(
+                "expected as many times as iterations, found {} and {}",
+                times.len(),
+                iters.len()
+            );
+            return Err(CriterionError::Sample { id, reason });
+        }
+        let ns: Vec<f64> = times.iter().zip(&iters).map(|(time, n)| time / n).collect();
+        if let Some(wrong) = ns.iter().find(|ns| !ns.is_finite() || **ns <= 0.0) {
+            let reason = format!("expected times above 0, found {wrong}");
+            return Err(CriterionError::Sample { id, reason });
+        }
+        Ok(Self { id, ns })
+    }
+}
+
+/// Each benchmark of either side, in the order of their names.
+pub fn metrics(before: &[Microbench], after: &[Microbench]) -> Vec<Metric> {
+    let mut names: Vec<&str> = before.iter().chain(after).map(|one| one.id.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let level = |side: &[Microbench], name: &str| {
+        let found = side.iter().find(|one| one.id == name);
+        found.map_or(Level::Absent, |found| Level::median(&found.ns))
+    };
+    let metric = |name: &&str| {
+        let levels = [level(before, name), level(after, name)];
+        Metric::judged(name, Section::Run, Unit::Nanoseconds, Better::Lower, levels)
+    };
+    names.iter().map(metric).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::comparison::Word;
+
+    const NAME: &str = r#"{"group_id":"g","full_id":"g/f","directory_name":"g/f","title":"g/f"}"#;
+
+    #[track_caller]
+    fn check_refused(sample: &str, reason: &str) {
+        let error = Microbench::from_json(NAME, sample).expect_err("refused").to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+
+    #[test]
+    fn times_are_those_of_one_iteration() {
+        let sample = r#"{"sampling_mode":"Linear","iters":[2.0,4.0],"times":[10.0,24.0]}"#;
+        let read = Microbench::from_json(NAME, sample).expect("criterion's");
+        assert_eq!(read, Microbench { id: "g/f".to_owned(), ns: vec![5.0, 6.0] });
+        check_refused("{}", "not criterion's: missing field");
+        check_refused(r#"{"iters":[1.0],"times":[]}"#, "g/f: expected as many times as iterations");
+        check_refused(r#"{"iters":[0.0],"times":[1.0]}"#, "found inf");
+        check_refused(r#"{"iters":[1.0],"times":[0.0]}"#, "expected times above 0, found 0");
+    }
+
+    fn side(names: &[(&str, f64)]) -> Vec<Microbench> {
+        let times =
+            |middle: f64| (0..100).map(move |n| middle * (1.0 + f64::from(n * 37 % 100) / 5e3));
+        let one = |&(id, middle): &(&str, f64)| Microbench {
+            id: id.to_owned(),
+            ns: times(middle).collect(),
+        };
+        names.iter().map(one).collect()
+    }
+
+    #[test]
+    fn each_benchmark_is_judged_by_its_interval() {
+        let before = side(&[("same", 3.0), ("slower", 100.0), ("gone", 1.0)]);
+        let after = side(&[("same", 3.0), ("slower", 120.0), ("new", 1.0)]);
+        let judged: Vec<(String, Word)> =
+            metrics(&before, &after).into_iter().map(|metric| (metric.name, metric.word)).collect();
+        let expected = [
+            ("gone", Word::NotJudged),
+            ("new", Word::NotJudged),
+            ("same", Word::NoDifferenceShown),
+            ("slower", Word::Worse),
+        ];
+        assert_eq!(judged, expected.map(|(name, word)| (name.to_owned(), word)));
+    }
+}

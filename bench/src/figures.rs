@@ -1,0 +1,171 @@
+//! A whole run as one value for each figure: what a gate pairs with those of another run.
+//!
+//! Jobs of one run share its drift, so a run is one observation, however many jobs it has.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::comparison::{Better, Section, Unit};
+use crate::quantile::rank;
+use crate::{Ending, Outcome, Parts, Run, Sample};
+
+/// Name of the figure that decides, unless a policy names another.
+pub const PRIMARY: &str = "latency p50";
+/// Where a run keeps what was counted in it, by name.
+pub const COUNTERS: &str = "counters";
+
+/// One figure of one run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Figure {
+    /// Its name, such as `latency p50`.
+    pub name: String,
+    /// Where it stands on a page.
+    pub section: Section,
+    /// What it counts.
+    pub unit: Unit,
+    /// Which way is better.
+    pub better: Better,
+    /// What the run says.
+    pub value: f64,
+}
+
+/// All that `run` says of itself, the latency first. Times are microseconds, of jobs that ended well; of a
+/// run without such a job nothing is said.
+pub fn figures(run: &Run) -> Vec<Figure> {
+    let jobs: Vec<&Sample> =
+        run.samples.iter().filter(|sample| sample.outcome == Outcome::Ok).collect();
+    if jobs.is_empty() {
+        return Vec::new();
+    }
+    let mut figures = Vec::new();
+    let mut times = |name: &str, section, of: &dyn Fn(&Sample) -> Option<u64>| {
+        let mut times: Vec<u64> = jobs.iter().filter_map(|job| of(job)).collect();
+        times.sort_unstable();
+        for (q, percentile) in [(0.5, "p50"), (0.95, "p95")] {
+            figures.extend(quantile(&times, q).map(|value| Figure {
+                name: format!("{name} {percentile}"),
+                section,
+                unit: Unit::Time,
+                better: Better::Lower,
+                value,
+            }));
+        }
+    };
+    times("latency", Section::Job, &|job| Some(job.latency_us()));
+    times("queue wait", Section::Job, &|job| Some(Parts::of(job).queue_us));
+    times("service time", Section::Job, &|job| {
+        Some(job.finished_us.saturating_sub(job.started_us?))
+    });
+    for name in stages(&jobs) {
+        times(name, Section::Stage, &|job| of_stage(job, name));
+    }
+    figures.extend(throughput(run, jobs.len()));
+    figures.extend(processor(run, jobs.len()));
+    figures.extend(memory(run));
+    figures.extend(counters(run));
+    figures
+}
+
+/// The value below which a share `q` of `ascending` lies. None: there are none.
+fn quantile(ascending: &[u64], q: f64) -> Option<f64> {
+    let rank = rank(q, ascending.len() as u64) as usize;
+    ascending.get(rank - 1).map(|&value| value as f64)
+}
+
+/// Names of the stages of any job, in the order in which they are first met.
+fn stages<'a>(jobs: &[&'a Sample]) -> Vec<&'a str> {
+    let mut names: Vec<&str> = Vec::new();
+    for span in jobs.iter().flat_map(|job| &job.stages) {
+        if !names.contains(&span.name.as_str()) {
+            names.push(&span.name);
+        }
+    }
+    names
+}
+
+/// How long a job was in that stage, every time together. None: never.
+fn of_stage(job: &Sample, name: &str) -> Option<u64> {
+    let spans = job.stages.iter().filter(|span| span.name == name);
+    spans.map(|span| span.end_us.saturating_sub(span.start_us)).reduce(|sum, time| sum + time)
+}
+
+fn of_run(name: &str, unit: Unit, better: Better, value: f64) -> Figure {
+    Figure { name: name.to_owned(), section: Section::Run, unit, better, value }
+}
+
+fn throughput(run: &Run, n_ok: usize) -> Option<Figure> {
+    let first = run.samples.iter().map(|sample| sample.planned_us).min()?;
+    let last = run.samples.iter().map(|sample| sample.finished_us).max()?;
+    let span = last.checked_sub(first).filter(|&span| span > 0)?;
+    let rate = n_ok as f64 * 3.6e9 / span as f64;
+    Some(of_run("throughput", Unit::Rate, Better::Higher, rate))
+}
+
+/// CPU time of the driven processes for each job. None: nobody looked, or the run did not come to its end.
+fn processor(run: &Run, n_ok: usize) -> Option<Figure> {
+    if run.usage.is_empty() || run.ending != Ending::Complete {
+        return None;
+    }
+    let mut before = 0;
+    let mut used = 0.0;
+    for look in &run.usage {
+        // A look tells of the time since the one before.
+        used += look.cpu_cores * look.at_us.saturating_sub(before) as f64;
+        before = look.at_us;
+    }
+    Some(of_run("CPU time a job", Unit::Time, Better::Lower, used / n_ok as f64))
+}
+
+fn memory(run: &Run) -> Option<Figure> {
+    let most = run.usage.iter().map(|look| look.memory_bytes).max()?;
+    Some(of_run("memory, most", Unit::Bytes, Better::Lower, most as f64))
+}
+
+/// What was counted: the same work has the same counts, on every machine.
+fn counters(run: &Run) -> Vec<Figure> {
+    let counted = run.environment.get(COUNTERS).and_then(Value::as_object);
+    let counted = counted.into_iter().flatten();
+    counted
+        .filter_map(|(name, value)| Some((name, value.as_f64()?)))
+        .map(|(name, value)| of_run(name, Unit::Count, Better::Lower, value))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Usage;
+    use crate::picture::sample_runs::{Shape, run};
+
+    fn value(figures: &[Figure], name: &str) -> Option<f64> {
+        figures.iter().find(|figure| figure.name == name).map(|figure| figure.value)
+    }
+
+    #[test]
+    fn a_run_is_one_value_for_each_figure() {
+        let mut run = run(Shape { jobs: 20, ..Shape::default() });
+        run.ending = Ending::Complete;
+        let look = |at_us, cpu_cores, memory_bytes| Usage {
+            at_us,
+            cpu_cores,
+            memory_bytes,
+            ..Usage::default()
+        };
+        run.usage = vec![look(1_000_000, 2.0, 7), look(3_000_000, 0.5, 9)];
+        let counted = serde_json::json!({"llm requests": 4, "encodes": 20});
+        run.environment.insert(COUNTERS.to_owned(), counted);
+        let figures = figures(&run);
+        assert_eq!(figures[0].name, PRIMARY);
+        let mut latencies: Vec<u64> = run.samples.iter().map(Sample::latency_us).collect();
+        latencies.sort_unstable();
+        assert_eq!(value(&figures, PRIMARY), Some(latencies[9] as f64), "the tenth of 20");
+        assert_eq!(value(&figures, "latency p95"), Some(latencies[18] as f64));
+        assert_eq!(value(&figures, "CPU time a job"), Some(3e6 / 20.0));
+        assert_eq!(value(&figures, "memory, most"), Some(9.0));
+        assert_eq!(value(&figures, "encodes"), Some(20.0));
+        let names: Vec<&str> = figures.iter().map(|figure| figure.name.as_str()).collect();
+        insta::assert_snapshot!(names.join("\n"));
+        run.samples.iter_mut().for_each(|sample| sample.outcome = Outcome::Cancelled);
+        assert_eq!(super::figures(&run), []);
+    }
+}

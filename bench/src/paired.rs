@@ -1,0 +1,223 @@
+//! Whole runs in pairs, as the gate judges them.
+
+use std::collections::BTreeMap;
+
+use crate::gate::{Arm, Metric, Order, Pair, Role, Values};
+use crate::{Doubt, Figure, Run, Summary, comparison::Unit, figures};
+
+/// Times below this are not compared, in microseconds: a scheduler holds a thread up for as long.
+const SHORTEST_US: f64 = 1_000.0;
+
+/// Runs that were made next to each other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Runs {
+    /// Which of both arms was measured first.
+    pub order: Order,
+    /// What there was.
+    pub base: Run,
+    /// What there is now.
+    pub candidate: Run,
+    /// What there was, once more.
+    pub null: Option<Run>,
+}
+
+/// Why runs are no pairs.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum PairError {
+    /// A run is no measurement.
+    #[error("pair {}, {}: {doubt}", pair + 1, arm.as_str())]
+    Doubtful {
+        /// Of which pair, from 0.
+        pair: usize,
+        /// Of which arm.
+        arm: Arm,
+        /// What speaks against it.
+        doubt: Doubt,
+    },
+    /// A run was asked for something else than the first one.
+    #[error("pair {}, {}: another {what} than in the first run", pair + 1, arm.as_str())]
+    Unlike {
+        /// Of which pair, from 0.
+        pair: usize,
+        /// Of which arm.
+        arm: Arm,
+        /// Scenario or plan.
+        what: &'static str,
+    },
+    /// The runs do not have the figure that is to decide.
+    #[error("expected the figure {name:?} in every run, found {}", .found.join(", "))]
+    NoPrimary {
+        /// Its name.
+        name: String,
+        /// The figures that they have.
+        found: Vec<String>,
+    },
+}
+
+/// The figures that every run has, with their values; `primary` decides, counts gate at zero tolerance, the
+/// others advise.
+///
+/// # Errors
+///
+/// [`PairError`]: a run that is no measurement, or is none of the same thing.
+pub fn paired(runs: &[Runs], primary: &str) -> Result<(Vec<Metric>, Vec<Pair>), PairError> {
+    let first = runs.first().map(|pair| &pair.base);
+    for (pair, arm, run) in all(runs) {
+        let summary = Summary::of(&run.samples);
+        if let Some(doubt) = Doubt::of(run, &summary).into_iter().next() {
+            return Err(PairError::Doubtful { pair, arm, doubt });
+        }
+        if let Some(what) = first.and_then(|first| unlike(first, run)) {
+            return Err(PairError::Unlike { pair, arm, what });
+        }
+    }
+    let of_each: Vec<Vec<Figure>> = all(runs).map(|(_, _, run)| figures(run)).collect();
+    let metrics = metrics(&of_each, primary);
+    if !metrics.iter().any(|metric| metric.role == Role::Primary) {
+        let found = metrics.into_iter().map(|metric| metric.name).collect();
+        return Err(PairError::NoPrimary { name: primary.to_owned(), found });
+    }
+    let pairs = runs.iter().map(|pair| Pair {
+        order: pair.order,
+        base: values(&pair.base),
+        candidate: values(&pair.candidate),
+        null: pair.null.as_ref().map(values),
+    });
+    Ok((metrics, pairs.collect()))
+}
+
+/// Each run with its place.
+fn all(runs: &[Runs]) -> impl Iterator<Item = (usize, Arm, &Run)> {
+    runs.iter().enumerate().flat_map(|(number, pair)| {
+        let both = [(Arm::Base, &pair.base), (Arm::Candidate, &pair.candidate)];
+        let null = pair.null.as_ref().map(|null| (Arm::Null, null));
+        both.into_iter().chain(null).map(move |(arm, run)| (number, arm, run))
+    })
+}
+
+fn unlike(first: &Run, run: &Run) -> Option<&'static str> {
+    if first.scenario.payload != run.scenario.payload {
+        Some("scenario")
+    } else if first.plan != run.plan {
+        Some("plan")
+    } else {
+        None
+    }
+}
+
+fn values(run: &Run) -> Values {
+    figures(run).into_iter().map(|figure| (figure.name, figure.value)).collect()
+}
+
+/// What all runs have, and have enough of: a time of nothing has no logarithm.
+fn metrics(of_each: &[Vec<Figure>], primary: &str) -> Vec<Metric> {
+    let mut least: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
+    for figure in of_each.iter().flatten() {
+        let (n, value) = least.entry(&figure.name).or_insert((0, f64::INFINITY));
+        *n += 1;
+        *value = value.min(figure.value);
+    }
+    let is_known = |figure: &&Figure| {
+        let (n, least) = least[figure.name.as_str()];
+        let is_enough = match figure.unit {
+            Unit::Time => least >= SHORTEST_US,
+            Unit::Count => true,
+            _ => least > 0.0,
+        };
+        n == of_each.len() && is_enough
+    };
+    let first = of_each.first().into_iter().flatten();
+    let metric = |figure: &Figure| Metric {
+        name: figure.name.clone(),
+        unit: unit(figure.unit).to_owned(),
+        better: figure.better,
+        role: match figure.unit {
+            _ if figure.name == primary => Role::Primary,
+            Unit::Count => Role::Counter,
+            _ => Role::Advisory,
+        },
+    };
+    first.filter(is_known).map(metric).collect()
+}
+
+const fn unit(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Time => "us",
+        Unit::Rate => "jobs/h",
+        Unit::Share => "share",
+        Unit::Bytes => "bytes",
+        Unit::Nanoseconds => "ns",
+        Unit::Count => "count",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::{Rule, Verdict, judge};
+    use crate::picture::sample_runs::{Shape, run};
+    use crate::{COUNTERS, Ending, Outcome, PRIMARY};
+
+    fn measured(seed: u64, slow: f64, n_requests: u64) -> Run {
+        let mut run = run(Shape { jobs: 40, slow, seed, ..Shape::default() });
+        run.ending = Ending::Complete;
+        let counted = serde_json::json!({ "requests to chat": n_requests });
+        run.environment.insert(COUNTERS.to_owned(), counted);
+        run
+    }
+
+    fn series(n_pairs: u64, slow: f64, n_requests: u64) -> Vec<Runs> {
+        let pair = |pair: u64| Runs {
+            order: if pair % 4 < 2 { Order::BaseFirst } else { Order::CandidateFirst },
+            base: measured(3 * pair + 1, 1.0, 80),
+            candidate: measured(3 * pair + 2, slow, n_requests),
+            null: Some(measured(3 * pair + 3, 1.0, 80)),
+        };
+        (0..n_pairs).map(pair).collect()
+    }
+
+    #[track_caller]
+    fn check(slow: f64, n_requests: u64, expected: &str) {
+        let (metrics, pairs) = paired(&series(12, slow, n_requests), PRIMARY).expect("pairs");
+        let judged = judge(&metrics, &pairs, &Rule::default()).expect("judged");
+        assert_eq!(judged.verdict.as_str(), expected, "{:?}", judged.verdict.reasons());
+        let reasons: Vec<String> =
+            judged.verdict.reasons().iter().map(ToString::to_string).collect();
+        let is_regression = matches!(judged.verdict, Verdict::Regression { .. });
+        assert_eq!(is_regression, !reasons.is_empty() && expected == "regression", "{reasons:?}");
+    }
+
+    #[test]
+    fn runs_are_judged_as_pairs() {
+        check(1.0, 80, "pass");
+        check(0.7, 80, "pass");
+        check(1.3, 80, "regression");
+        // One request more, in runs that are as fast.
+        check(1.0, 81, "regression");
+    }
+
+    #[track_caller]
+    fn check_refused(change: impl FnOnce(&mut Vec<Runs>), reason: &str) {
+        let mut runs = series(2, 1.0, 80);
+        change(&mut runs);
+        let error = paired(&runs, PRIMARY).expect_err("refused").to_string();
+        assert!(error.starts_with(reason), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_measurement_of_the_same_thing_is_named() {
+        let died = |runs: &mut Vec<Runs>| {
+            runs[1].candidate.ending = Ending::TargetDied("killed".to_owned());
+        };
+        check_refused(died, "pair 2, candidate: the target died: killed");
+        let other = |runs: &mut Vec<Runs>| {
+            runs[1].base.scenario.payload = serde_json::json!({ "other": 1 });
+        };
+        check_refused(other, "pair 2, base: another scenario than in the first run");
+        let failed = |runs: &mut Vec<Runs>| {
+            let samples = &mut runs[0].null.as_mut().expect("a run").samples;
+            samples.iter_mut().for_each(|job| job.outcome = Outcome::Failed("x".to_owned()));
+        };
+        check_refused(failed, "expected the figure \"latency p50\" in every run");
+    }
+}

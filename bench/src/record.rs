@@ -1,0 +1,256 @@
+//! The times of jobs as histograms: of each stage, class and priority.
+//!
+//! Two records merge without loss, so those of several runs, machines or minutes are one record, and a
+//! percentile is one of all their jobs. Percentiles are never averaged: the mean of the p99 of five runs of
+//! 20 jobs is 0.87 of the true one, that of the 100 jobs merged 0.95 (lognormal, sigma 0.25).
+
+use std::collections::BTreeSet;
+
+use crate::{Distribution, Labels, Outcome, Sample};
+
+/// Times of jobs that ended well, by their labels.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record {
+    /// A job is in one of them: what is asked for is merged from these.
+    groups: Vec<Group>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Group {
+    class: Option<String>,
+    priority: Option<String>,
+    times: Times,
+}
+
+/// Which jobs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Slice {
+    /// All of them.
+    All,
+    /// Those of a class.
+    Class(String),
+    /// Those of a priority.
+    Priority(String),
+}
+
+/// The times of some jobs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Times {
+    /// From planned to finished.
+    pub latency: Distribution,
+    /// From started to finished, where the start is known.
+    pub service: Distribution,
+    /// From accepted to started.
+    pub queue: Distribution,
+    /// Each stage.
+    stages: Vec<(String, Distribution)>,
+}
+
+impl Record {
+    /// The times of `samples`, in any order.
+    pub fn of<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> Self {
+        let mut record = Self::default();
+        samples.into_iter().for_each(|sample| record.add(sample));
+        record
+    }
+
+    /// Adds a job. One that did not end well has no times.
+    pub fn add(&mut self, sample: &Sample) {
+        if sample.outcome == Outcome::Ok {
+            self.group(Labels::of(sample)).add(sample);
+        }
+    }
+
+    /// Adds every job of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for group in &other.groups {
+            let labels =
+                Labels { class: group.class.as_deref(), priority: group.priority.as_deref() };
+            self.group(labels).merge(&group.times);
+        }
+    }
+
+    /// All jobs; then each class and each priority, where there is more than one of it.
+    pub fn slices(&self) -> Vec<Slice> {
+        let several = |names: Vec<&String>| -> Vec<String> {
+            let names: BTreeSet<&String> = names.into_iter().collect();
+            if names.len() > 1 { names.into_iter().cloned().collect() } else { Vec::new() }
+        };
+        let classes = several(self.groups.iter().filter_map(|it| it.class.as_ref()).collect());
+        let priorities =
+            several(self.groups.iter().filter_map(|it| it.priority.as_ref()).collect());
+        let classes = classes.into_iter().map(Slice::Class);
+        let priorities = priorities.into_iter().map(Slice::Priority);
+        std::iter::once(Slice::All).chain(classes).chain(priorities).collect()
+    }
+
+    /// The times of the jobs in `slice`.
+    pub fn times(&self, slice: &Slice) -> Times {
+        let mut times = Times::default();
+        for group in self.groups.iter().filter(|group| group.is_in(slice)) {
+            times.merge(&group.times);
+        }
+        times
+    }
+
+    /// Where the jobs with `labels` are counted. Groups stand in the order of their labels, so that equal
+    /// records are equal however they came about.
+    fn group(&mut self, labels: Labels<'_>) -> &mut Times {
+        let place = self.groups.binary_search_by(|group| {
+            (group.class.as_deref(), group.priority.as_deref())
+                .cmp(&(labels.class, labels.priority))
+        });
+        let index = place.unwrap_or_else(|index| {
+            let class = labels.class.map(str::to_owned);
+            let priority = labels.priority.map(str::to_owned);
+            self.groups.insert(index, Group { class, priority, times: Times::default() });
+            index
+        });
+        &mut self.groups[index].times
+    }
+}
+
+impl Group {
+    fn is_in(&self, slice: &Slice) -> bool {
+        match slice {
+            Slice::All => true,
+            Slice::Class(class) => self.class.as_ref() == Some(class),
+            Slice::Priority(priority) => self.priority.as_ref() == Some(priority),
+        }
+    }
+}
+
+impl Slice {
+    /// `class heavy`, `priority HIGH`; of all jobs `all`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::All => "all".to_owned(),
+            Self::Class(class) => format!("class {class}"),
+            Self::Priority(priority) => format!("priority {priority}"),
+        }
+    }
+}
+
+impl Times {
+    /// Each stage by its name, in alphabetical order.
+    pub fn stages(&self) -> &[(String, Distribution)] {
+        &self.stages
+    }
+
+    fn add(&mut self, sample: &Sample) {
+        self.latency.add(sample.latency_us());
+        if let Some(start) = sample.started_us {
+            self.service.add(sample.finished_us.saturating_sub(start));
+        }
+        self.queue.add(waited_us(sample));
+        for span in &sample.stages {
+            self.stage(&span.name).add(span.end_us.saturating_sub(span.start_us));
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.latency.merge(&other.latency);
+        self.service.merge(&other.service);
+        self.queue.merge(&other.queue);
+        for (name, times) in &other.stages {
+            self.stage(name).merge(times);
+        }
+    }
+
+    fn stage(&mut self, name: &str) -> &mut Distribution {
+        let place = self.stages.binary_search_by(|(known, _)| known.as_str().cmp(name));
+        let index = place.unwrap_or_else(|index| {
+            self.stages.insert(index, (name.to_owned(), Distribution::default()));
+            index
+        });
+        &mut self.stages[index].1
+    }
+}
+
+/// From accepted to started, as [`crate::Parts`] has it.
+fn waited_us(sample: &Sample) -> u64 {
+    let accepted = sample.accepted_us.unwrap_or(sample.sent_us);
+    sample.began_us().map_or(0, |began| began.saturating_sub(accepted))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::picture::tests::any_sample;
+    use crate::sample::tests::{sample, span};
+
+    fn labelled(class: &str, priority: &str, latency_us: u64) -> Sample {
+        let extra = json!({ "class": class, "priority": priority });
+        let stages = vec![span("render", 0, latency_us / 2)];
+        Sample { extra, stages, started_us: Some(0), ..sample(0, latency_us) }
+    }
+
+    #[test]
+    fn a_job_is_in_all_in_its_class_and_in_its_priority() {
+        let samples = [
+            labelled("light", "LOW", 1000),
+            labelled("heavy", "LOW", 3000),
+            labelled("heavy", "HIGH", 5000),
+            Sample { outcome: Outcome::Failed("x".to_owned()), ..labelled("comic", "LOW", 9) },
+            sample(0, 7000),
+        ];
+        let record = Record::of(&samples);
+        let found: Vec<(String, u64, Option<u64>, usize)> = record
+            .slices()
+            .iter()
+            .map(|slice| (slice.name(), record.times(slice)))
+            .map(|(name, t)| (name, t.latency.n(), t.latency.max_us(), t.stages().len()))
+            .collect();
+        let expected = [
+            ("all", 4, Some(7000), 1),
+            ("class heavy", 2, Some(5000), 1),
+            ("class light", 1, Some(1000), 1),
+            ("priority HIGH", 1, Some(5000), 1),
+            ("priority LOW", 2, Some(3000), 1),
+        ];
+        let expected = expected.map(|(name, n, most, stages)| (name.to_owned(), n, most, stages));
+        assert_eq!(found, expected);
+        let heavy = record.times(&Slice::Class("heavy".to_owned()));
+        let render = &heavy.stages()[0];
+        assert_eq!((render.0.as_str(), render.1.max_us()), ("render", Some(2500)));
+    }
+
+    #[test]
+    fn one_class_is_no_slice_of_its_own() {
+        let samples = [labelled("light", "LOW", 1000), labelled("light", "LOW", 3000)];
+        assert_eq!(Record::of(&samples).slices(), [Slice::All]);
+        assert_eq!(Record::default().slices(), [Slice::All]);
+    }
+
+    #[test]
+    fn the_wait_is_that_of_the_parts() {
+        for (accepted_us, started_us) in [(None, None), (Some(5), None), (Some(5), Some(9))] {
+            let sample = Sample { accepted_us, started_us, ..sample(0, 20) };
+            assert_eq!(waited_us(&sample), crate::Parts::of(&sample).queue_us);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn merging_two_records_is_recording_all_jobs(
+            samples in proptest::collection::vec((any_sample(), 0..3_usize), 0..16),
+            cut in 0..16_usize,
+        ) {
+            let samples: Vec<Sample> = samples
+                .into_iter()
+                .map(|(sample, label)| {
+                    let extra = [json!(null), json!({ "class": "a" }), json!({ "priority": "b" })];
+                    Sample { extra: extra[label].clone(), ..sample }
+                })
+                .collect();
+            let (first, second) = samples.split_at(cut.min(samples.len()));
+            let mut merged = Record::of(first);
+            merged.merge(&Record::of(second));
+            prop_assert_eq!(merged, Record::of(&samples));
+        }
+    }
+}

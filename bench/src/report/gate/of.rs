@@ -1,0 +1,212 @@
+//! The page of a judgement.
+
+use std::collections::BTreeMap;
+
+use super::{Advice, Counter, Effect, Gate, Null, Ruling, Slot, StageEffect};
+use crate::comparison::{Better, Section, Unit};
+use crate::gate::{self, Judgement, Order, Reason, Rule, Verdict};
+use crate::picture::Pair;
+use crate::report::Side;
+use crate::{Comparison, Distribution, Figure, Outcome, Run, Runs, Sample, figures};
+
+/// What is known of a gate beside its runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// What was typed.
+    pub command: String,
+    /// Seeds and digests by name.
+    pub facts: Vec<(String, String)>,
+    /// Raw files, and what stands in each.
+    pub files: Vec<(String, String)>,
+}
+
+impl Gate {
+    /// The page of what `rule` said of `runs`. None: there are no runs.
+    pub fn of(judged: &Judgement, rule: &Rule, runs: &[Runs], told: Told) -> Option<Self> {
+        let first = runs.first()?;
+        // What came after the last look was not judged.
+        let runs = &runs[..judged.n_pairs.min(runs.len())];
+        let known = Known::of(&first.base);
+        let comparison = Comparison::of(&first.base, &first.candidate);
+        let primary = known.effect(&judged.primary);
+        let stages = known.stages(judged, runs);
+        let is_stage = |effect: &Effect| known.section(&effect.name) == Some(Section::Stage);
+        let others = judged.advisory.iter().map(|effect| known.effect(effect));
+        Some(Self {
+            scenario: first.base.scenario.name.clone(),
+            ruling: ruling(&judged.verdict),
+            limit: match primary.better {
+                Better::Lower => rule.least_effect,
+                Better::Higher => -rule.least_effect,
+            },
+            confidence: judged.look.map_or(0.0, |look| 1.0 - look.fail - look.pass),
+            pairs: pairs(runs, &primary.name),
+            n_jobs: [n_ok(runs, |pair| &pair.base), n_ok(runs, |pair| &pair.candidate)],
+            least_seen: judged.primary.noise.least_visible,
+            null: judged.null.as_ref().and_then(|null| self::null(null, judged)),
+            slot: judged.primary.noise.slot.map(|slot| Slot {
+                change: slot.ratio - 1.0,
+                p: slot.p,
+                is_there: slot.is_significant(),
+            }),
+            others: others.filter(|effect| !is_stage(effect)).collect(),
+            stages,
+            counters: judged.counters.iter().map(counter).collect(),
+            objectives: Vec::new(),
+            warnings: warnings(judged),
+            differences: comparison.differences,
+            environment: environment(&first.base),
+            sides: [side("before", &first.base), side("after", &first.candidate)],
+            command: told.command,
+            facts: told.facts,
+            files: told.files,
+            latencies: Some([
+                merged(runs, |pair| &pair.base),
+                merged(runs, |pair| &pair.candidate),
+            ]),
+            primary,
+        })
+    }
+}
+
+/// What the figures of a run are, by their names.
+struct Known(BTreeMap<String, Figure>);
+
+impl Known {
+    fn of(run: &Run) -> Self {
+        Self(figures(run).into_iter().map(|figure| (figure.name.clone(), figure)).collect())
+    }
+
+    fn section(&self, name: &str) -> Option<Section> {
+        self.0.get(name).map(|figure| figure.section)
+    }
+
+    fn effect(&self, effect: &gate::Effect) -> Effect {
+        let ends = effect.low.zip(effect.high);
+        Effect {
+            name: effect.metric.name.clone(),
+            unit: self.0.get(&effect.metric.name).map_or(Unit::Count, |figure| figure.unit),
+            better: effect.metric.better,
+            before: Some(effect.base),
+            after: Some(effect.candidate),
+            change: ends.map(|(low, high)| [effect.ratio - 1.0, low - 1.0, high - 1.0]),
+        }
+    }
+
+    /// The medians of the stages, with the share that each has of all latency.
+    fn stages(&self, judged: &Judgement, runs: &[Runs]) -> Vec<StageEffect> {
+        let jobs: Vec<&Sample> = runs.iter().flat_map(|pair| well(&pair.candidate)).collect();
+        let all: u64 = jobs.iter().map(|job| job.latency_us()).sum();
+        let share = |name: &str| {
+            let spans = jobs.iter().flat_map(|job| &job.stages).filter(|span| span.name == name);
+            let of_it: u64 = spans.map(|span| span.end_us.saturating_sub(span.start_us)).sum();
+            of_it as f64 / all.max(1) as f64
+        };
+        let of_stages = judged
+            .advisory
+            .iter()
+            .filter(|effect| self.section(&effect.metric.name) == Some(Section::Stage));
+        let stage = |effect: &gate::Effect| {
+            let stage = effect.metric.name.strip_suffix(" p50")?.to_owned();
+            let share = share(&stage);
+            Some(StageEffect { effect: Effect { name: stage, ..self.effect(effect) }, share })
+        };
+        of_stages.filter_map(stage).collect()
+    }
+}
+
+fn ruling(verdict: &Verdict) -> Ruling {
+    match verdict {
+        Verdict::Pass => Ruling::Pass,
+        Verdict::Regression { .. } => Ruling::Regression,
+        Verdict::Inconclusive { more_pairs, .. } => {
+            Ruling::Inconclusive { more_pairs: more_pairs.and_then(|n| u32::try_from(n).ok()) }
+        }
+        Verdict::Invalid { reasons } => {
+            let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+            Ruling::Invalid { reason: reasons.join("; ") }
+        }
+    }
+}
+
+fn null(null: &gate::Effect, judged: &Judgement) -> Option<Null> {
+    let differs = |reason: &Reason| matches!(reason, Reason::NullDiffers { .. });
+    let (low, high) = null.low.zip(null.high)?;
+    Some(Null {
+        n_pairs: judged.n_pairs,
+        change: [null.ratio - 1.0, low - 1.0, high - 1.0],
+        is_quiet: !judged.verdict.reasons().iter().any(differs),
+    })
+}
+
+fn counter(count: &gate::Count) -> Counter {
+    Counter {
+        name: count.metric.name.clone(),
+        before: count.base[1] as u64,
+        after: count.candidate[1] as u64,
+    }
+}
+
+fn warnings(judged: &Judgement) -> Vec<Advice> {
+    let advice = |reason: &Reason| match reason {
+        Reason::CountUnsteady { .. } => "name it otherwise, or look for what is not counted alike",
+        Reason::TooFewPairs { .. } => "measure more pairs",
+        Reason::NullDiffers { .. } => {
+            "end what else runs on this machine, fix its clock rates, or gate on another one"
+        }
+        Reason::Undecided { .. } | Reason::MayBeChance { .. } => {
+            "measure more pairs, longer runs, or on a quieter machine"
+        }
+        Reason::Worse { .. } | Reason::CountWorse { .. } => {
+            "`cargo xtask baseline accept RUN --reason TEXT` records it where it is wanted"
+        }
+    };
+    let reasons = judged.verdict.reasons().iter();
+    reasons
+        .map(|reason| Advice { warning: reason.to_string(), advice: advice(reason).to_owned() })
+        .collect()
+}
+
+/// The change of the primary figure in each pair.
+fn pairs(runs: &[Runs], name: &str) -> Vec<Pair> {
+    let value = |run: &Run| figures(run).into_iter().find(|figure| figure.name == name);
+    let pair = |pair: &Runs| {
+        let change = value(&pair.candidate)?.value / value(&pair.base)?.value - 1.0;
+        Some(Pair { change, is_before_first: pair.order == Order::BaseFirst })
+    };
+    runs.iter().filter_map(pair).collect()
+}
+
+fn well(run: &Run) -> impl Iterator<Item = &Sample> {
+    run.samples.iter().filter(|sample| sample.outcome == Outcome::Ok)
+}
+
+fn n_ok(runs: &[Runs], of: fn(&Runs) -> &Run) -> u64 {
+    runs.iter().map(|pair| well(of(pair)).count() as u64).sum()
+}
+
+/// The latencies of all runs of a side; those of a run depend on each other, runs do not.
+fn merged(runs: &[Runs], of: fn(&Runs) -> &Run) -> Distribution {
+    let mut all = Distribution::default();
+    for pair in runs {
+        let mut jobs: Vec<&Sample> = well(of(pair)).collect();
+        jobs.sort_by_key(|job| (job.sent_us, job.job));
+        let times: Vec<u64> = jobs.iter().map(|job| job.latency_us()).collect();
+        all.merge(&Distribution::of_series(&times));
+    }
+    all
+}
+
+fn environment(run: &Run) -> BTreeMap<String, String> {
+    let plain = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    run.environment.iter().map(|(name, value)| (name.clone(), plain(value))).collect()
+}
+
+fn side(name: &'static str, run: &Run) -> Side {
+    let text = |name: &str| Some(run.environment.get(name)?.as_str()?.to_owned());
+    // All of it is typed once.
+    Side { name: Some(name), revision: text("revision"), command: Some(String::new()) }
+}

@@ -1,0 +1,199 @@
+//! The sections of the page of a gate.
+
+use super::{Advice, Counter, Effect, Gate, Null, Objective, Ruling, Slot, StageEffect};
+use crate::comparison::{Better, Difference};
+use crate::page::Block;
+use crate::picture::{self, Pairs};
+use crate::{Distribution, text};
+
+/// `1 pair`, `12 pairs`.
+pub(super) fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// `+1.2 %`.
+pub(super) fn percent(change: f64) -> String {
+    format!("{:+.1} %", change * 100.0)
+}
+
+fn interval([value, low, high]: [f64; 3]) -> String {
+    format!("{} ({} to {})", percent(value), percent(low), percent(high))
+}
+
+pub(super) fn warnings(gate: &Gate) -> Option<Block> {
+    let mut texts = Vec::new();
+    if let Ruling::Invalid { reason } = &gate.ruling {
+        texts.push(format!("**This is no measurement**: {reason}"));
+    }
+    let advice = gate.warnings.iter();
+    texts.extend(advice.map(|Advice { warning, advice }| format!("{warning}. Hint: {advice}.")));
+    (!texts.is_empty()).then_some(Block::Warnings { texts })
+}
+
+/// The card of the figure that decides, and its pairs.
+pub(super) fn primary(gate: &Gate) -> Vec<Block> {
+    let known = |value: Option<f64>| {
+        value.map_or_else(|| "unknown".to_owned(), |it| gate.primary.unit.shown(it))
+    };
+    let row = |name: &str, value: String| [name.to_owned(), value];
+    let unknown = || "unknown".to_owned();
+    let null = gate.null.as_ref().map_or_else(
+        || "not asked".to_owned(),
+        |Null { n_pairs, change, is_quiet }| {
+            let quiet = if *is_quiet { "quiet" } else { "NOT QUIET" };
+            format!("{quiet}: {}, {}", interval(*change), counted(*n_pairs, "pair"))
+        },
+    );
+    let rows = [
+        row("before", known(gate.primary.before)),
+        row("after", known(gate.primary.after)),
+        row("change", gate.primary.change.map_or_else(unknown, interval)),
+        row("limit", percent(gate.limit)),
+        row("least change that would be seen", gate.least_seen.map_or_else(unknown, percent)),
+        row("pairs of runs", gate.pairs.len().to_string()),
+        row("jobs, before and after", format!("{}, {}", gate.n_jobs[0], gate.n_jobs[1])),
+        row("the same program against itself", null),
+        row("second place in a pair", gate.slot.map_or_else(unknown, slot)),
+    ];
+    let shown = Pairs {
+        metric: &gate.primary.name,
+        pairs: &gate.pairs,
+        shift: gate.primary.change,
+        confidence: gate.confidence,
+        limit: gate.limit,
+    };
+    vec![
+        Block::heading(&format!("What decides: {}", gate.primary.name)),
+        Block::table(["what", "value"], rows),
+        Block::figure("pairs.svg", "Change in each pair of runs", picture::pairs(&shown)),
+    ]
+}
+
+/// `+0.4 % (p = 0.210)`.
+fn slot(slot: Slot) -> String {
+    let there = if slot.is_there { ", more than chance: the interval is wider for it" } else { "" };
+    format!("{} (p = {:.3}{there})", percent(slot.change), slot.p)
+}
+
+/// What an interval of a change says.
+fn word(effect: &Effect) -> String {
+    let Some([_, low, high]) = effect.change else { return "not judged".to_owned() };
+    let is_less = match effect.better {
+        Better::Lower => "better",
+        Better::Higher => "worse",
+    };
+    let is_more = if is_less == "better" { "worse" } else { "better" };
+    match (low > 0.0, high < 0.0) {
+        (true, _) => is_more.to_owned(),
+        (_, true) => is_less.to_owned(),
+        _ => "~".to_owned(),
+    }
+}
+
+fn cells(effect: &Effect) -> [String; 4] {
+    let known = |value: Option<f64>| value.map_or_else(String::new, |it| effect.unit.shown(it));
+    let change = effect.change.map_or_else(String::new, interval);
+    [known(effect.before), known(effect.after), change, word(effect)]
+}
+
+pub(super) fn stages(gate: &Gate) -> Vec<Block> {
+    if gate.stages.is_empty() {
+        return Vec::new();
+    }
+    let rows = gate.stages.iter().map(|StageEffect { effect, share }| {
+        let [before, after, change, word] = cells(effect);
+        [effect.name.clone(), format!("{:.1} %", share * 100.0), before, after, change, word]
+    });
+    let header = ["stage", "share of latency", "before", "after", "change", "reads"];
+    vec![Block::heading("Stages"), Block::table(header, rows)]
+}
+
+pub(super) fn counters(gate: &Gate) -> Vec<Block> {
+    if gate.counters.is_empty() {
+        return Vec::new();
+    }
+    let rows = gate.counters.iter().map(|Counter { name, before, after }| {
+        let word = if before == after { "same" } else { "CHANGED" };
+        [name.clone(), before.to_string(), after.to_string(), word.to_owned()]
+    });
+    vec![
+        Block::heading("Counted, and never noisy"),
+        Block::table(["what", "before", "after", "reads"], rows),
+    ]
+}
+
+pub(super) fn latencies(gate: &Gate) -> Vec<Block> {
+    let Some([before, after]) = &gate.latencies else { return Vec::new() };
+    let pooled = format!("{}: all jobs of all runs, merged", gate.scenario);
+    vec![
+        Block::heading("Latency of all jobs"),
+        Block::figure(
+            "latency.svg",
+            "Latency by percentile, before and after, with 95 % intervals",
+            picture::percentiles_of_two(&pooled, before, after),
+        ),
+        Block::figure(
+            "ecdf.svg",
+            "Share of the jobs that had ended after each time, before and after",
+            picture::shares_of_two(&pooled, before, after),
+        ),
+        Block::text(format!(
+            "Largest: {} before, {} after. Jobs of a run share what drifts, so these intervals take too much \
+             for independent; the verdict is of whole runs.",
+            largest(before),
+            largest(after)
+        )),
+    ]
+}
+
+fn largest(times: &Distribution) -> String {
+    times.max_us().map_or_else(|| "none".to_owned(), text::duration)
+}
+
+pub(super) fn objectives(gate: &Gate) -> Vec<Block> {
+    if gate.objectives.is_empty() {
+        return Vec::new();
+    }
+    let rows = gate.objectives.iter().map(|Objective { promise, seen, is_kept }| {
+        let word = match is_kept {
+            Some(true) => "kept",
+            Some(false) => "BROKEN",
+            None => "not known",
+        };
+        [promise.clone(), seen.clone(), word.to_owned()]
+    });
+    vec![
+        Block::heading("Service level objectives"),
+        Block::table(["objective", "seen", "reads"], rows),
+    ]
+}
+
+pub(super) fn others(gate: &Gate) -> Vec<Block> {
+    if gate.others.is_empty() {
+        return Vec::new();
+    }
+    let rows = gate.others.iter().map(|effect| {
+        let [before, after, change, word] = cells(effect);
+        [effect.name.clone(), before, after, change, word]
+    });
+    let table = Block::table(["figure", "before", "after", "change", "reads"], rows);
+    let note = "These advise: none of them fails a gate. `~`: the interval holds no change.";
+    let title = counted(gate.others.len(), "other figure");
+    vec![Block::Folded { title, blocks: vec![table, Block::text(note)] }]
+}
+
+pub(super) fn environment(gate: &Gate) -> Vec<Block> {
+    let mut blocks = vec![Block::heading("What differs")];
+    blocks.push(if gate.differences.is_empty() {
+        Block::text("Nothing that is recorded: machine, weights, settings and plan are the same.")
+    } else {
+        Difference::table(&gate.differences)
+    });
+    if !gate.environment.is_empty() {
+        let rows = gate.environment.iter().map(|(name, value)| [name.clone(), value.clone()]);
+        let table = Block::table(["what", "value"], rows);
+        let title = "Everything that is known of the machine and the settings".to_owned();
+        blocks.push(Block::Folded { title, blocks: vec![table] });
+    }
+    blocks
+}

@@ -1,0 +1,161 @@
+use super::*;
+use crate::page::tests::{check_sound, words};
+
+fn effect(name: &str, unit: Unit, values: [f64; 2], change: Option<[f64; 3]>) -> Effect {
+    let better = if unit == Unit::Rate { Better::Higher } else { Better::Lower };
+    let [before, after] = values.map(Some);
+    Effect { name: name.to_owned(), unit, better, before, after, change }
+}
+
+/// Twelve pairs in which the p95 became 7.9 % longer.
+pub(crate) fn regression() -> Gate {
+    let change = Some([0.079, 0.051, 0.108]);
+    let pairs = (0..12).map(|n| Pair {
+        change: 0.079 + f64::from(n * 5 % 7 - 3) * 0.009,
+        is_before_first: n % 4 == 0 || n % 4 == 3,
+    });
+    let side = |name, commit: &str| Side {
+        name: Some(name),
+        revision: Some(commit.to_owned()),
+        command: Some("cargo xtask load-test short --seed 7".to_owned()),
+    };
+    let difference = Difference {
+        name: "revision".to_owned(),
+        before: Some("1111111".to_owned()),
+        after: Some("2222222".to_owned()),
+        breaks: None,
+    };
+    let times = |from: u64| -> Distribution { (0..960).map(|n| from + n * 5_000).collect() };
+    Gate {
+        scenario: "short".to_owned(),
+        ruling: Ruling::Regression,
+        primary: effect("latency p95", Unit::Time, [9.12e6, 9.84e6], change),
+        limit: 0.02,
+        confidence: 0.99,
+        pairs: pairs.collect(),
+        n_jobs: [960, 959],
+        least_seen: Some(0.034),
+        null: Some(Null { n_pairs: 6, change: [0.002, -0.011, 0.014], is_quiet: true }),
+        slot: Some(Slot { change: 0.004, p: 0.21, is_there: false }),
+        others: vec![
+            effect("throughput", Unit::Rate, [5457.0, 5210.0], Some([-0.045, -0.06, -0.031])),
+            effect("CPU time a job", Unit::Time, [1.15e6, 1.16e6], Some([0.005, -0.01, 0.02])),
+            effect("latency p99", Unit::Time, [9.6e6, 9.9e6], None),
+        ],
+        stages: vec![StageEffect {
+            effect: effect("render", Unit::Time, [1.6e6, 2.1e6], Some([0.31, 0.29, 0.34])),
+            share: 0.27,
+        }],
+        counters: vec![
+            Counter { name: "encodes".to_owned(), before: 80, after: 80 },
+            Counter { name: "requests".to_owned(), before: 400, after: 402 },
+        ],
+        objectives: vec![
+            Objective {
+                promise: "latency p95 <= 60 s".to_owned(),
+                seen: "9.84 s (9.60 s to 9.99 s)".to_owned(),
+                is_kept: Some(true),
+            },
+            Objective {
+                promise: "latency p99.9 <= 60 s".to_owned(),
+                seen: "> 9.99 s (n = 959; needs 3688)".to_owned(),
+                is_kept: None,
+            },
+        ],
+        warnings: vec![Advice {
+            warning: "**The machine was busy** (after): load 1.96 on 2 cores".to_owned(),
+            advice: "end other work, or take more pairs".to_owned(),
+        }],
+        differences: vec![difference],
+        environment: [("cores".to_owned(), "2".to_owned())].into(),
+        sides: [side("before", "1111111"), side("after", "2222222")],
+        command: "cargo xtask gate --base 1111111 --seed 7".to_owned(),
+        facts: vec![("order seed".to_owned(), "7".to_owned())],
+        files: vec![("pairs/01-a.json".to_owned(), "the first run of before".to_owned())],
+        latencies: Some([times(6_000_000), times(6_400_000)]),
+    }
+}
+
+pub(crate) fn pass() -> Gate {
+    let primary =
+        effect("latency p95", Unit::Time, [9.12e6, 9.08e6], Some([-0.004, -0.013, 0.006]));
+    Gate { ruling: Ruling::Pass, primary, warnings: Vec::new(), ..regression() }
+}
+
+fn inconclusive(more_pairs: Option<u32>) -> Gate {
+    let primary = effect("latency p95", Unit::Time, [9.12e6, 9.5e6], Some([0.03, -0.01, 0.07]));
+    Gate { ruling: Ruling::Inconclusive { more_pairs }, primary, ..regression() }
+}
+
+pub(crate) fn invalid() -> Gate {
+    let reason = "the same program against itself differs by +6.0 %\nload 8 on 2 cores";
+    let null = Null { n_pairs: 6, change: [0.06, 0.03, 0.09], is_quiet: false };
+    let ruling = Ruling::Invalid { reason: reason.to_owned() };
+    Gate { ruling, null: Some(null), ..regression() }
+}
+
+/// A gate that was ended before its first pair, and knows nothing.
+fn nothing() -> Gate {
+    let ruling = Ruling::Invalid { reason: "no pair was finished".to_owned() };
+    let mut primary = effect("latency p95", Unit::Time, [0.0, 0.0], None);
+    (primary.before, primary.after) = (None, None);
+    Gate {
+        ruling,
+        primary,
+        pairs: Vec::new(),
+        least_seen: None,
+        null: None,
+        slot: None,
+        others: Vec::new(),
+        stages: Vec::new(),
+        counters: Vec::new(),
+        objectives: Vec::new(),
+        differences: Vec::new(),
+        environment: BTreeMap::new(),
+        files: Vec::new(),
+        latencies: None,
+        ..regression()
+    }
+}
+
+#[track_caller]
+fn check(gate: &Gate, expected: &str) {
+    assert_eq!(verdict(gate), expected);
+    let page = page(gate);
+    assert!(page.markdown().starts_with(&format!("**{expected}**\n")), "the first line");
+    let html = page.html();
+    check_sound(&html);
+    let first: String = words(&html).chars().take(120).collect();
+    assert!(first.starts_with(&expected[..60.min(expected.len())]), "{first}");
+    assert_eq!(files(gate), files(gate), "the same bytes");
+}
+
+#[test]
+fn every_ruling_is_the_first_line() {
+    let found = "latency p95 +7.9 % (+5.1 % to +10.8 %, 99 % interval), 12 pairs, limit +2.0 %";
+    check(&regression(), &format!("REGRESSION: {found}"));
+    let found = "latency p95 -0.4 % (-1.3 % to +0.6 %, 99 % interval), 12 pairs, limit +2.0 %";
+    check(&pass(), &format!("PASS: {found}"));
+    let found = "latency p95 +3.0 % (-1.0 % to +7.0 %, 99 % interval), 12 pairs, limit +2.0 %";
+    check(&inconclusive(Some(6)), &format!("INCONCLUSIVE: {found}; about 6 more pairs would tell"));
+    check(&inconclusive(None), &format!("INCONCLUSIVE: {found}; more pairs would not tell"));
+    check(&invalid(), "INVALID: the same program against itself differs by +6.0 %");
+    check(&nothing(), "INVALID: no pair was finished");
+}
+
+#[test]
+fn a_regression_is_a_page() {
+    insta::assert_snapshot!(page(&regression()).markdown());
+}
+
+#[test]
+fn the_page_is_small_and_has_its_pictures() {
+    let files = files(&regression());
+    let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+    let pages = [PAGE, "gate.html", "gate.json", "pairs.svg", "latency.svg", "ecdf.svg"];
+    let told = ["summary.md", "comment.md", "annotations.txt"];
+    assert_eq!(names, [pages.as_slice(), &told].concat());
+    let html = &files[1].1;
+    assert!(html.len() < 200_000, "{} bytes", html.len());
+    assert_eq!(html.matches("<svg").count(), 3);
+}

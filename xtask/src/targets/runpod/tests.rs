@@ -1,0 +1,137 @@
+//! Against a server that speaks as RunPod's cloud does: it tells times and workers, and can be cancelled.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bench::{Parts, Sample};
+
+use super::*;
+use crate::targets::test_load;
+
+/// How long the worker waits before a job, and works on it.
+const DELAY: Duration = Duration::from_millis(120);
+const EXECUTION: Duration = Duration::from_millis(180);
+
+/// The cloud: one worker after the other takes a job, two in all.
+#[derive(Default)]
+struct Cloud {
+    jobs: Vec<Instant>,
+    cancelled: Vec<String>,
+}
+
+type Shared = Arc<Mutex<Cloud>>;
+
+fn status(began: Instant, number: usize) -> Value {
+    let since = began.elapsed();
+    let id = format!("job-{number}-u1");
+    if since < DELAY {
+        return json!({"id": id, "status": "IN_QUEUE"});
+    }
+    if since < DELAY + EXECUTION {
+        return json!({"id": id, "status": "IN_PROGRESS", "delayTime": 120, "workerId": "w0"});
+    }
+    json!({"id": id, "status": "COMPLETED", "delayTime": DELAY.as_millis(),
+           "executionTime": EXECUTION.as_millis(), "workerId": format!("w{}", number % 2),
+           "output": {"video": {"duration_ms": 900}, "echo": "s3cret"}})
+}
+
+async fn run(State(cloud): State<Shared>) -> Json<Value> {
+    let mut cloud = cloud.lock().expect("not poisoned");
+    cloud.jobs.push(Instant::now());
+    Json(json!({"id": format!("job-{}-u1", cloud.jobs.len() - 1), "status": "IN_QUEUE"}))
+}
+
+async fn runsync(State(cloud): State<Shared>) -> Json<Value> {
+    let (began, number) = {
+        let mut cloud = cloud.lock().expect("not poisoned");
+        cloud.jobs.push(Instant::now());
+        (Instant::now(), cloud.jobs.len() - 1)
+    };
+    tokio::time::sleep(DELAY + EXECUTION).await;
+    Json(status(began, number))
+}
+
+async fn look(State(cloud): State<Shared>, Path(id): Path<String>) -> Json<Value> {
+    let number: usize =
+        id.split('-').nth(1).and_then(|text| text.parse().ok()).expect("one of ours");
+    let began = cloud.lock().expect("not poisoned").jobs[number];
+    Json(status(began, number))
+}
+
+async fn cancel(State(cloud): State<Shared>, Path(id): Path<String>) -> StatusCode {
+    cloud.lock().expect("not poisoned").cancelled.push(id);
+    StatusCode::OK
+}
+
+/// Starts it: its URL, and what it saw.
+async fn cloud() -> (Url, Shared) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cloud = Shared::default();
+    let router = Router::new()
+        .route("/v2/e/run", post(run))
+        .route("/v2/e/runsync", post(runsync))
+        .route("/v2/e/status/{id}", get(look))
+        .route("/v2/e/cancel/{id}", post(cancel))
+        .with_state(Arc::clone(&cloud));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (format!("http://{address}/v2/e/").parse().expect("a URL"), cloud)
+}
+
+async fn load(target: RunpodTarget, jobs: u32, stop: impl Future<Output = ()>) -> Vec<Sample> {
+    test_load::load(target, [2, jobs], json!({"input": {"prompt": "sea"}}), stop).await
+}
+
+async fn check(is_sync: bool) {
+    let (base, _) = cloud().await;
+    let (target, _refusals) = RunpodTarget::new(base, Some("s3cret"), is_sync).expect("a target");
+    let samples = load(target, 4, std::future::pending()).await;
+    assert_eq!(samples.len(), 4);
+    for sample in &samples {
+        assert_eq!(sample.outcome, Outcome::Ok, "{sample:?}");
+        let parts = Parts::of(sample);
+        assert_eq!(parts.queue_us, 120_000, "delayTime: {parts:?}");
+        let execution = &sample.stages[0];
+        let took_us = execution.end_us - execution.start_us;
+        assert!((178_000..=180_000).contains(&took_us), "executionTime: {took_us}");
+        assert!(parts.closure_error(sample) < 0.01, "{parts:?}");
+        assert_eq!(sample.disorder(), None);
+        assert_eq!(
+            (&sample.extra["times"], &sample.extra[MEDIA_MS]),
+            (&"told".into(), &900.into())
+        );
+        assert!(!sample.extra.to_string().contains("s3cret"), "the output is not kept");
+    }
+    let n_cold = samples.iter().filter(|sample| sample.extra[COLD] == true).count();
+    assert_eq!(n_cold, 2, "the first of each worker: {samples:?}");
+}
+
+#[tokio::test]
+async fn times_that_runpod_tells_are_told_apart() {
+    check(false).await;
+}
+
+#[tokio::test]
+async fn a_job_of_runsync_is_taken_apart_as_well() {
+    check(true).await;
+}
+
+#[tokio::test]
+async fn a_run_that_is_stopped_cancels_its_jobs_at_runpod() {
+    let (base, cloud) = cloud().await;
+    let (target, _refusals) = RunpodTarget::new(base, None, false).expect("a target");
+    let samples = load(target, 50, tokio::time::sleep(Duration::from_millis(200))).await;
+    assert_eq!(samples.len(), 2, "those in flight");
+    for sample in &samples {
+        assert_eq!(sample.outcome, Outcome::Cancelled);
+        assert!(sample.accepted_us.is_some() && sample.extra["id"].is_string(), "{sample:?}");
+    }
+    let mut cancelled = cloud.lock().expect("not poisoned").cancelled.clone();
+    cancelled.sort();
+    assert_eq!(cancelled, ["job-0-u1", "job-1-u1"]);
+}
