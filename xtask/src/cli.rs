@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    build_cuda, build_image, clean, compare, demo, doctor, fetch_models, load_test, run,
+    build_cuda, build_image, clean, compare, demo, doctor, fetch_models, gate, load_test, run,
     setup, test,
 };
 use crate::exit;
@@ -35,6 +35,7 @@ pub enum Command {
     Run(run::Args),
     LoadTest(Box<load_test::Args>),
     Compare(compare::Args),
+    Gate(Box<gate::Args>),
     FetchModels(fetch_models::Args),
     BuildCuda(build_cuda::Args),
     Setup(setup::Args),

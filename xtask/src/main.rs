@@ -65,6 +65,7 @@ fn run(cli: &Cli, ui: &Ui) -> anyhow::Result<Exit> {
         Command::LoadTest(args) => commands::load_test::run(args, &cx),
         Command::BuildImage(args) => commands::build_image::run(args, &cx),
         Command::Compare(args) => commands::compare::run(args, &cx),
+        Command::Gate(args) => commands::gate::run(args, &cx),
         Command::Clean(args) => commands::clean::run(args, &cx),
         Command::Demo(args) => commands::demo::run(args, &cx),
     }

@@ -7,6 +7,7 @@ pub mod compare;
 pub mod demo;
 pub mod doctor;
 pub mod fetch_models;
+pub mod gate;
 pub mod load_test;
 pub mod run;
 pub mod setup;

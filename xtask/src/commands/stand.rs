@@ -1,6 +1,8 @@
 //! What `run` and `load-test` stand on: the fixture servers and the pipeline, each built, fed and
 //! started as a process.
 
+mod counted;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 

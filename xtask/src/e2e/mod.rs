@@ -12,6 +12,7 @@ mod dashboard;
 mod endurance;
 mod events;
 mod faults;
+mod gate;
 mod image;
 mod likeness;
 mod limits;

@@ -2,6 +2,7 @@
 
 mod drive;
 mod image;
+mod measure;
 mod remote;
 mod shape;
 mod tell;
@@ -23,6 +24,7 @@ use crate::interrupt;
 use crate::record::RunFolder;
 use crate::targets::{Driveable, NativeClient, Speaks};
 
+pub use self::measure::{ClosedLoad, measure};
 pub use self::tell::{Tested, tell};
 
 /// How often a job's status is asked for. The service says itself when a job ended, so this is no error of

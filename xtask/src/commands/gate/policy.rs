@@ -1,0 +1,125 @@
+//! What `reports/policy.toml` says: limits, looks, seeds, and how long a run is.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use bench::gate::Rule;
+use serde::Deserialize;
+
+use crate::exit::Failure;
+use crate::paths::Paths;
+
+/// The policy of this checkout.
+pub const POLICY: &str = "reports/policy.toml";
+
+/// How a gate is run and judged. What a file leaves out has its default; what is not known is refused.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// Limits and looks.
+    pub gate: Rule,
+    /// One run.
+    pub run: RunPolicy,
+}
+
+/// How each run is made.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunPolicy {
+    /// What is asked for: a scenario of the fixtures, or a file.
+    pub scenario: String,
+    /// Jobs in flight.
+    pub concurrency: u32,
+    /// Jobs of each run.
+    pub jobs: u32,
+    /// The figure that decides.
+    pub primary: String,
+    /// Whether each pair has a third run, of what there was before, to see whether the machine is fit.
+    pub null: bool,
+    /// The order of the runs begins here.
+    pub seed: u64,
+}
+
+impl Default for RunPolicy {
+    fn default() -> Self {
+        Self {
+            scenario: "short".to_owned(),
+            concurrency: 4,
+            jobs: 24,
+            primary: bench::PRIMARY.to_owned(),
+            null: true,
+            seed: 1,
+        }
+    }
+}
+
+impl Policy {
+    /// Reads the file, or that of the checkout. Without either the defaults hold.
+    ///
+    /// # Errors
+    ///
+    /// A file that is named and not there, or that says something else than a policy.
+    pub fn read(given: Option<&Path>, paths: &Paths) -> anyhow::Result<Self> {
+        let own = paths.root.join(POLICY);
+        let path = match given {
+            Some(path) => path,
+            None if own.is_file() => &own,
+            None => return Ok(Self::default()),
+        };
+        let text = fs_err::read_to_string(path)?;
+        Self::parse(&text).with_context(|| format!("{}", paths.shown(path).display()))
+    }
+
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let policy: Self =
+            toml::from_str(text).map_err(|error| Failure::usage(error.to_string()))?;
+        policy.gate.check().map_err(|error| Failure::usage(error.to_string()))?;
+        let RunPolicy { concurrency, jobs, .. } = policy.run;
+        if !(1..=64).contains(&concurrency) || jobs < concurrency {
+            let message = format!(
+                "run: expected 1 to 64 jobs in flight, and as many jobs at least, found {concurrency} and {jobs}"
+            );
+            return Err(Failure::usage(message).into());
+        }
+        Ok(policy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_refused(text: &str, reason: &str) {
+        let error = format!("{:#}", Policy::parse(text).expect_err("refused"));
+        assert!(error.contains(reason), "{error}");
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_default_and_what_is_wrong_is_named() {
+        assert_eq!(Policy::parse("").expect("defaults"), Policy::default());
+        let set =
+            Policy::parse("[run]\njobs = 9\n[gate]\nleast_effect = 0.01\n").expect("a policy");
+        assert_eq!((set.run.jobs, set.gate.least_effect), (9, 0.01));
+        check_refused(
+            "[gate]\ntolerance = 0.01\n",
+            "least_effect < tolerance, found 0.02 and 0.01",
+        );
+        check_refused("[run]\njobs = 3\n", "found 4 and 3");
+        check_refused("[run]\nspeed = 3\n", "unknown field `speed`");
+        check_refused("gate = 1", "invalid type");
+    }
+
+    #[test]
+    fn the_policy_of_this_checkout_says_the_defaults() {
+        let paths = Paths::from_env().expect("a checkout");
+        let text = fs_err::read_to_string(paths.root.join(POLICY)).expect("the policy");
+        assert_eq!(Policy::parse(&text).expect("a policy"), Policy::default());
+        // Each of its settings stands there with the reason.
+        for name in
+            ["least_effect", "tolerance", "looks", "advice", "calibration", "primary", "null"]
+        {
+            assert!(text.contains(name), "{name} is not explained");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! `cargo xtask gate`, from what is typed to its page: a change that makes jobs slower, and runs that were kept.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::paths::Paths;
+
+/// Jobs that only ask a language model, so that runs are short.
+const JOB: &str = "name = \"terms\"\ntitle = \"Terms\"\ndescription = \"Two questions.\"\n\
+    [job]\nvideo_subject = \"the sea\"\nstop_at = \"terms\"\n";
+const BEHAVIOUR: &str = "[chat]\nlatency_ms = 60\n";
+/// Five pairs, which all show it.
+const POLICY: &str = "[run]\njobs = 8\nconcurrency = 4\nnull = false\n\
+    [gate]\nlooks = [{ pairs = 5, alarm = 0.04, fail = 0.04, pass = 0.04 }]\n";
+
+async fn gate(folder: &TempDir, arguments: &[&str]) -> Output {
+    let paths = Paths::from_env().expect("a checkout");
+    let mut command = Command::new(paths.binary("debug", "xtask"));
+    command.args(["gate", "--json", "--policy", "policy.toml"]).args(arguments);
+    command.current_dir(folder.path()).env("NO_COLOR", "1");
+    command.stdin(Stdio::null()).kill_on_drop(true).output().await.expect("xtask starts")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn told(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(output)))
+}
+
+/// The runs of one side in a folder of their own.
+fn side(folder: &Path, side: &str) {
+    let to = folder.join(side);
+    fs_err::create_dir_all(&to).expect("made");
+    for pair in 1..=5 {
+        let run = folder.join(format!("out/runs/{pair:02}-{side}/run.json"));
+        fs_err::copy(run, to.join(format!("{pair}.json"))).expect("kept");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e2e_gate_finds_what_is_slower_and_judges_runs_that_were_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in [("job.toml", JOB), ("slow.toml", BEHAVIOUR), ("policy.toml", POLICY)] {
+        fs_err::write(folder.path().join(name), text).expect("written");
+    }
+    let measured = ["--build", "dev", "--no-build", "--behaviour", "slow.toml", "--out", "out"];
+    // Four jobs share one place for a question: each waits for three others.
+    let slower = [&["job.toml"], measured.as_slice(), &["--after-set", "limits.light=1"]].concat();
+    let output = gate(&folder, &slower).await;
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let document = told(&output);
+    let verdict = document["verdict"].as_str().expect("a verdict");
+    assert!(verdict.starts_with("REGRESSION: latency p50 +"), "{verdict}");
+    assert_eq!(document["n_pairs"], 5);
+    let page = fs_err::read_to_string(folder.path().join("out/gate.md")).expect("a page");
+    assert!(page.lines().take(4).any(|line| line.contains(verdict)), "{page}");
+    assert!(page.contains("requests to chat"), "{page}");
+    let summary = fs_err::read_to_string(folder.path().join("out/summary.md")).expect("a summary");
+    assert!(summary.contains(verdict), "{summary}");
+
+    for name in ["base", "candidate"] {
+        side(folder.path(), name);
+    }
+    let check = async |before: &str, after: &str, code: i32, word: &str| {
+        let (before, after) = (format!("runs:{before}"), format!("runs:{after}"));
+        let output = gate(&folder, &["--before", &before, "--after", &after]).await;
+        assert_eq!(output.status.code(), Some(code), "{}", said(&output));
+        let document = told(&output);
+        assert!(
+            document["verdict"].as_str().is_some_and(|said| said.starts_with(word)),
+            "{document}"
+        );
+    };
+    check("base", "candidate", 1, "REGRESSION").await;
+    check("candidate", "base", 0, "PASS").await;
+    fs_err::remove_file(folder.path().join("base/5.json")).expect("removed");
+    fs_err::remove_file(folder.path().join("candidate/5.json")).expect("removed");
+    check("base", "candidate", 3, "INCONCLUSIVE").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn e2e_gate_refuses_what_makes_no_sense_before_any_work() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs_err::write(folder.path().join("policy.toml"), POLICY).expect("written");
+    let check = async |arguments: &[&str], expected: &str| {
+        let output = gate(&folder, arguments).await;
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains(expected), "{}", said(&output));
+    };
+    check(&[], "before and after are the same").await;
+    check(&["--base", "no-such-commit"], "no-such-commit: expected a commit of this repository")
+        .await;
+    check(&["--before", "runs:a"], "runs that were kept are compared with runs that were kept")
+        .await;
+    check(&["--before", "runs:a", "--after", "runs:b"], "a").await;
+    check(&["--after", "main"], "expected here, rev:COMMIT").await;
+    check(&["--after-set", "jobs"], "expected KEY=VALUE").await;
+    check(&["--after", "url:http://127.0.0.1:9"], "a gate measures here and rev:COMMIT").await;
+    let left = fs_err::read_dir(folder.path()).expect("the folder").count();
+    assert_eq!(left, 1, "nothing but the policy");
+}
