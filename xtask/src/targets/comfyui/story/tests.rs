@@ -30,7 +30,7 @@ fn picture(name: &str, kind: &str) -> File {
 
 #[test]
 fn a_run_is_told_node_by_node() {
-    // As recorded of ComfyUI 0.3, without what clients do not read.
+    // As its documentation and the fixture server tell it.
     let image = json!({"filename": "a.png", "subfolder": "", "type": "output"});
     let story = heard(&[
         ("status", json!({"status": {"exec_info": {"queue_remaining": 3}}, "sid": "c"})),
