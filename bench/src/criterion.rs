@@ -8,7 +8,8 @@
 
 use serde::Deserialize;
 
-use crate::comparison::{Better, Level, Metric, Section, Unit};
+use crate::comparison::{Better, Level, Metric, Section, Unit, Word};
+use crate::markdown::table;
 
 /// One benchmark of a run of criterion.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,10 +90,40 @@ pub fn metrics(before: &[Microbench], after: &[Microbench]) -> Vec<Metric> {
     names.iter().map(metric).collect()
 }
 
+/// The page: what is slower first, and how far to trust it.
+pub fn markdown(metrics: &[Metric]) -> String {
+    let mut metrics: Vec<&Metric> = metrics.iter().collect();
+    let place = |metric: &Metric| match metric.word {
+        Word::Worse => 0,
+        Word::Better => 1,
+        Word::NoDifferenceShown => 2,
+        Word::NotJudged => 3,
+    };
+    metrics.sort_by_key(|metric| place(metric));
+    let of = |word: Word| metrics.iter().filter(|metric| metric.word == word).count();
+    let verdict = format!(
+        "**{} slower, {} faster, {} without a difference shown, {} not judged**",
+        of(Word::Worse),
+        of(Word::Better),
+        of(Word::NoDifferenceShown),
+        of(Word::NotJudged)
+    );
+    let row = |metric: &&Metric| {
+        let ratio = metric.ratio.as_ref().map_or_else(String::new, |ratio| ratio.shown());
+        let (before, after) = (metric.before.shown(metric.unit), metric.after.shown(metric.unit));
+        [metric.name.clone(), before, after, ratio, metric.word.as_str().to_owned()]
+    };
+    let header = ["benchmark, median", "before", "after", "after/before (95 %)", "verdict"];
+    let rows: Vec<[String; 5]> = metrics.iter().map(row).collect();
+    let method = "One side was measured after the other: whatever drifted between them is in the ratio too. \
+                  Intervals are of medians, from order statistics, as wide as the dependence of neighbours \
+                  asks for; each may miss the truth in 1 of 20 cases.";
+    format!("# Benchmarks, before and after\n\n{verdict}\n\n{}\n\n{method}\n", table(header, rows))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::comparison::Word;
 
     const NAME: &str = r#"{"group_id":"g","full_id":"g/f","directory_name":"g/f","title":"g/f"}"#;
 
@@ -136,5 +167,6 @@ mod tests {
             ("slower", Word::Worse),
         ];
         assert_eq!(judged, expected.map(|(name, word)| (name.to_owned(), word)));
+        insta::assert_snapshot!(markdown(&metrics(&before, &after)));
     }
 }

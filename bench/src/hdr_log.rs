@@ -178,7 +178,8 @@ mod tests {
             fs_err::write(folder.join("times.txt"), &table).expect("written");
         }
         let fixture = |name: &str| fs_err::read_to_string(folder.join(name)).expect("a fixture");
-        assert_eq!(log, fixture("times.hlog"));
+        // How a histogram is packed is up to the library of deflate that the build has.
+        assert_eq!(read(&log), read(&fixture("times.hlog")));
         assert_eq!(table, fixture("times.txt"));
     }
 }

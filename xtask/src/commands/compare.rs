@@ -1,5 +1,7 @@
 //! `cargo xtask compare`: two runs, figure by figure.
 
+mod microbench;
+
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -25,12 +27,13 @@ const NAMED: usize = 5;
 Examples:
   cargo xtask compare 20261121-101500-short 20261121-103000-short      two of reports/runs
   cargo xtask compare before/run.json after/run.json --out reports/faster
+  cargo xtask compare criterion-before target/criterion      two sets of criterion's results
   cargo xtask compare before after --json | jq '.metrics[] | select(.word == \"worse\") | .name'
 
 Exit codes: 0 whatever the figures say (a regression does not fail here), 2 a run cannot be read, \
 4 a run is no measurement (unfinished, its target died, clocks disagree)")]
 pub struct Args {
-    /// What there was: the folder of a run, its run.json, or its name in reports/runs
+    /// What there was: the folder of a run, its run.json, its name in reports/runs, or criterion's results
     #[arg(value_name = "BEFORE")]
     before: PathBuf,
     /// What there is now
@@ -47,6 +50,14 @@ pub struct Args {
 ///
 /// A run that cannot be read, or a folder that cannot be written.
 pub fn run(args: &Args, cx: &Context<'_>) -> anyhow::Result<Exit> {
+    if let (Some(before), Some(after)) =
+        (microbench::read(&args.before)?, microbench::read(&args.after)?)
+    {
+        let metrics = bench::criterion::metrics(&before, &after);
+        cx.ui.data(bench::criterion::markdown(&metrics).trim_end());
+        cx.ui.json(&metrics)?;
+        return Ok(Exit::Pass);
+    }
     let [before, after] = [read(&args.before, &cx.paths)?, read(&args.after, &cx.paths)?];
     if before == after {
         cx.ui.warn("before and after are the same run");

@@ -230,6 +230,8 @@ impl ComfyuiTarget {
                     driven.stages.push(transfer);
                     driven.finished_us = Some(read_us);
                 }
+                // How long it plays is looked at after it is here.
+                driven.observed_us = driven.finished_us;
                 driven.extra["output_files"] = sizes.len().into();
                 driven.extra["output_bytes"] = sizes.iter().sum::<usize>().into();
                 if let Some((kind, bytes)) = media

@@ -109,6 +109,22 @@ impl NativeClient {
         Ok(self.service.send(request).await?.json().await?)
     }
 
+    /// Comes when the service has said all that there is to say of a job: the stream of its events
+    /// (server-sent) ends with it.
+    ///
+    /// # Errors
+    ///
+    /// The service is away, or has no such stream.
+    pub async fn heard_out(&self, job: &Accepted) -> anyhow::Result<()> {
+        let path = format!("{}/events", job.status_url);
+        let response = self.service.unhurried(Method::GET, &path)?.send().await?;
+        let mut events = self.service.accepted(response).await?.bytes_stream();
+        while let Some(chunk) = events.next().await {
+            chunk?;
+        }
+        Ok(())
+    }
+
     /// Cancels a job that is of no interest any more.
     ///
     /// # Errors

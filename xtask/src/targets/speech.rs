@@ -130,6 +130,8 @@ async fn driven(sent_us: u64, sound: &Sound, body: &Value) -> Driven {
     let span = |name: &str, start_us, end_us| StageSpan { name: name.to_owned(), start_us, end_us };
     Driven {
         finished_us: Some(sound.last_us),
+        // How long it plays was looked at after it was there.
+        observed_us: Some(sound.last_us),
         stages: vec![
             span(FIRST_BYTE, sent_us, sound.first_us),
             span(super::TRANSFER, sound.first_us, sound.last_us),

@@ -156,5 +156,5 @@ fn files_and_a_document_are_written_when_asked_for() {
         fs_err::read_to_string(world.path("new/folder/comparison.svg")).expect("a picture");
     assert!(picture.starts_with("<svg"), "{picture}");
     let n_files = fs_err::read_dir(world.path("new/folder")).expect("the folder").count();
-    assert_eq!(n_files, 2, "nothing begun is left");
+    assert_eq!(n_files, 3, "the page twice and its picture, and nothing begun is left");
 }

@@ -27,9 +27,9 @@ use crate::targets::{Driveable, NativeClient, Speaks};
 pub use self::measure::{ClosedLoad, measure};
 pub use self::tell::{Tested, tell};
 
-/// How often a job's status is asked for. The service says itself when a job ended, so this is no error of
-/// its time: it only delays the next job of the worker.
-const POLL: Duration = Duration::from_millis(100);
+/// How often a job's status is asked for where no events tell of it. The service says itself when a job ended,
+/// so this is no error of its time: it only delays the next job of the worker.
+const POLL: Duration = Duration::from_millis(250);
 
 /// Jobs that a service of the user's own is sent without being asked twice: each may cost money.
 const GUARD: u32 = 10;

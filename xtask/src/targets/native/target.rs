@@ -42,7 +42,15 @@ impl NativeTarget {
         driven
     }
 
-    /// Looks until the job has ended; `last` is what was seen of it until then, and when it was asked for.
+    /// Comes when the service says that the job has ended. Of one that tells no events it never comes.
+    async fn told_of_the_end(&self, accepted: &Accepted) {
+        if self.client.heard_out(accepted).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Looks until the job has ended, at once when its events say so; `last` is what was seen of it until
+    /// then, and when it was asked for.
     async fn follow(
         &self,
         accepted: &Accepted,
@@ -50,6 +58,8 @@ impl NativeTarget {
         last: &mut Option<(JobStatus, u64)>,
     ) -> anyhow::Result<JobStatus> {
         let mut misses = 0;
+        let mut told = std::pin::pin!(self.told_of_the_end(accepted));
+        let mut is_told = false;
         loop {
             let asked_us = clock.now_us();
             match self.client.status(accepted).await {
@@ -60,7 +70,10 @@ impl NativeTarget {
                     }
                     misses = 0;
                     *last = Some((status, asked_us));
-                    tokio::time::sleep(self.client.poll()).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(self.client.poll()) => {}
+                        () = &mut told, if !is_told => is_told = true,
+                    }
                 }
                 Err(error) => self.patience.bear(&mut misses, error).await?,
             }
@@ -168,7 +181,14 @@ fn unix_us() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use serde_json::json;
+
     use super::*;
+    use crate::targets::test_load;
     use protocol::{JobError, Priority, Stage, StageTime};
 
     /// An answer that takes no time, at the instant at which the job of [`status`] was taken.
@@ -289,5 +309,49 @@ mod tests {
         assert_eq!(driven(&failed, 0, AT_ONCE).outcome, Outcome::Failed("no_clips".to_owned()));
         let theirs = driven(&status(JobState::Cancelled), 0, AT_ONCE).outcome;
         assert_eq!(theirs, Outcome::Failed("cancelled".to_owned()), "it was not us");
+    }
+
+    /// A service with one job, which ends when its events were asked for, or with the third look where it has
+    /// none. Gives what was seen of the job by who looks every `poll`.
+    async fn seen(has_events: bool, poll: Duration) -> bench::Sample {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let has_ended = Arc::new(AtomicBool::new(false));
+        let (ends, looks) = (Arc::clone(&has_ended), Arc::new(AtomicUsize::new(0)));
+        let look = async move || {
+            let n = looks.fetch_add(1, Ordering::SeqCst) + 1;
+            let is_over = has_ended.load(Ordering::SeqCst) || (!has_events && n == 3);
+            axum::Json(if is_over {
+                status(JobState::Succeeded)
+            } else {
+                JobStatus { finished_us: None, ..status(JobState::Running) }
+            })
+        };
+        let submit =
+            async || (axum::http::StatusCode::ACCEPTED, axum::Json(NativeClient::job("a")));
+        let mut router = axum::Router::new()
+            .route("/api/v1/jobs", axum::routing::post(submit))
+            .route("/api/v1/jobs/a", axum::routing::get(look));
+        if has_events {
+            let events = async move || {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                ends.store(true, Ordering::SeqCst);
+                "event: ended\ndata: {}\n\n"
+            };
+            router = router.route("/api/v1/jobs/a/events", axum::routing::get(events));
+        }
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}/", listener.local_addr().expect("an address"));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let client = NativeClient::new(base.parse().expect("a URL")).expect("a client");
+        let (target, _refusals) = NativeTarget::new(client.with_poll(poll));
+        let samples = test_load::load(target, [1, 1], json!({}), std::future::pending()).await;
+        samples.into_iter().next().expect("a sample")
+    }
+
+    #[tokio::test]
+    async fn an_end_is_seen_when_events_tell_of_it_and_else_by_looking() {
+        // Nobody looks again for a day.
+        assert_eq!(seen(true, Duration::from_secs(86_400)).await.outcome, Outcome::Ok);
+        assert_eq!(seen(false, Duration::from_millis(10)).await.outcome, Outcome::Ok);
     }
 }

@@ -32,14 +32,14 @@ fn check(flags: &str, expected: &str) {
 
 #[test]
 fn flags_are_plans() {
-    check("", "workers: 10; jobs: 80");
+    check("", "workers: 10; jobs: 120");
     check("--concurrency 2 --duration 10m", "workers: 2; duration: 10 min 0 s");
     check("--think-time 2s", "think time: 2.00 s on average");
     check(
         "--rate 0.5 --jobs 60 --seed 7",
         "arrivals: 0.5 jobs a second on average, Poisson; jobs: 60;",
     );
-    check("--rate 0.5 --seed 7", "jobs: 80; jobs in flight, at most: 256; seed: 7");
+    check("--rate 0.5 --seed 7", "jobs: 120; jobs in flight, at most: 256; seed: 7");
     check(
         "--rate 2 --arrivals constant --duration 45s",
         "2 jobs a second, evenly; duration: 45.0 s",
