@@ -49,7 +49,7 @@ fn flags_are_plans() {
     check("--rate 1 --arrivals ramp:4 --duration 60s", "a ramp from 1 to 4 jobs a second");
     check("--rate 1 --max-in-flight 5", "jobs in flight, at most: 5");
     check("--warm-up 12 --cool-down 30s", "warm-up: 12 jobs; cool-down: 30.0 s");
-    check("--timeout 1500ms --max-jobs 80", "timeout: 1.50 s; jobs in all, at most: 80");
+    check("--timeout 1500ms --max-jobs 120", "timeout: 1.50 s; jobs in all, at most: 120");
     check("--abort-failed 10", "aborted when: more than 10 % of the last 20 jobs failed");
     check("--abort-p95 8s", "more than 5 % of the last 20 jobs failed or took longer than 8.00 s");
 }
