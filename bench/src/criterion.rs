@@ -8,7 +8,7 @@
 
 use serde::Deserialize;
 
-use crate::comparison::{Better, Level, Metric, Section, Unit, Word};
+use crate::comparison::{Better, Level, Metric, Ratio, Section, Unit, Word};
 use crate::markdown::table;
 
 /// One benchmark of a run of criterion.
@@ -109,7 +109,7 @@ pub fn markdown(metrics: &[Metric]) -> String {
         of(Word::NotJudged)
     );
     let row = |metric: &&Metric| {
-        let ratio = metric.ratio.as_ref().map_or_else(String::new, |ratio| ratio.shown());
+        let ratio = metric.ratio.as_ref().map_or_else(String::new, Ratio::shown);
         let (before, after) = (metric.before.shown(metric.unit), metric.after.shown(metric.unit));
         [metric.name.clone(), before, after, ratio, metric.word.as_str().to_owned()]
     };
