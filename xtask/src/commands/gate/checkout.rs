@@ -85,7 +85,9 @@ pub async fn built(
     check_out(&tree, &commit, cx, stop).await?;
     let mut command = cargo();
     command.current_dir(&tree).env("CARGO_TARGET_DIR", &cx.paths.target);
-    command.args(["build", "--locked", "--package", "pipeline", "--bins"]);
+    // As this checkout is built: with another set of packages the dependencies would have other features, and
+    // all of them be built again.
+    command.args(["build", "--locked", "--package", "pipeline", "--package", "fixtures", "--bins"]);
     if build == Profile::Release {
         command.arg("--release");
     }
