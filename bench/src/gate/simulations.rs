@@ -149,6 +149,7 @@ impl Ends {
 }
 
 /// Noise that was recorded: wall and CPU time of runs of one job, one after the other.
+const QUIET: &str = include_str!("../../tests/noise/quiet.txt");
 const PREFERRED: &str = include_str!("../../tests/noise/preferred.txt");
 const BUSY: &str = include_str!("../../tests/noise/busy.txt");
 
@@ -178,7 +179,8 @@ fn simulated() -> Vec<(String, Machine)> {
 
 /// Each clock of each recording with its name.
 fn replayed() -> Vec<(String, Machine)> {
-    let recordings = [("real-time priority", PREFERRED), ("4x oversubscribed", BUSY)];
+    let recordings =
+        [("idle", QUIET), ("real-time priority", PREFERRED), ("4x oversubscribed", BUSY)];
     let machine = |(name, text): (&'static str, &'static str)| {
         ["wall", "CPU"].into_iter().enumerate().map(move |(column, clock)| {
             let name = format!("recorded, {name}, {clock} time");
