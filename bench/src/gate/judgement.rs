@@ -37,6 +37,13 @@ pub enum Verdict {
         /// What is worse.
         reasons: Vec<Reason>,
     },
+    /// It is worse, and that was wanted.
+    Accepted {
+        /// What is worse.
+        reasons: Vec<Reason>,
+        /// Why that is wanted.
+        because: Vec<String>,
+    },
     /// It may be either.
     Inconclusive {
         /// Why.
@@ -140,10 +147,11 @@ impl Judgement {
             .filter(|reason| !matches!(reason, Reason::Worse { .. }))
             .map(|reason| format!("; {reason}"))
             .collect();
-        let more = match self.verdict {
+        let more = match &self.verdict {
             Verdict::Inconclusive { more_pairs: Some(more), .. } if self.look.is_some() => {
                 format!("; about {more} more pairs would tell")
             }
+            Verdict::Accepted { because, .. } => format!("; {}", because.join("; ")),
             _ => String::new(),
         };
         format!(
@@ -179,6 +187,7 @@ impl Verdict {
         match self {
             Self::Pass => "pass",
             Self::Regression { .. } => "regression",
+            Self::Accepted { .. } => "accepted",
             Self::Inconclusive { .. } => "inconclusive",
             Self::Invalid { .. } => "invalid",
         }
@@ -189,6 +198,7 @@ impl Verdict {
         match self {
             Self::Pass => &[],
             Self::Regression { reasons }
+            | Self::Accepted { reasons, .. }
             | Self::Inconclusive { reasons, .. }
             | Self::Invalid { reasons } => reasons,
         }

@@ -20,6 +20,7 @@
 //!                                              -> calibrate -> Calibration (base against base)
 //! ```
 
+mod accepted;
 mod calibration;
 mod counter;
 mod input;
@@ -33,6 +34,7 @@ mod simulations;
 #[cfg(test)]
 mod tests;
 
+pub use self::accepted::Accepted;
 pub use self::calibration::{Calibration, Refusal, calibrate};
 pub use self::counter::{Count, CountWord};
 pub use self::input::{GateError, Metric, Pair, Role, Values};

@@ -76,6 +76,11 @@ pub enum Ruling {
     Pass,
     /// It is.
     Regression,
+    /// It is, and that was wanted.
+    Accepted {
+        /// Why.
+        because: String,
+    },
     /// Nobody can tell yet.
     Inconclusive {
         /// About so many more pairs would tell. None: more of them would not.
@@ -199,7 +204,7 @@ pub fn page(gate: &Gate) -> Page {
         blocks.extend([Block::heading("Files"), Block::List { points }]);
     }
     let tone = match gate.ruling {
-        Ruling::Pass => Tone::Good,
+        Ruling::Pass | Ruling::Accepted { .. } => Tone::Good,
         Ruling::Regression => Tone::Bad,
         Ruling::Inconclusive { .. } | Ruling::Invalid { .. } => Tone::Unsure,
     };
@@ -229,6 +234,7 @@ pub fn verdict(gate: &Gate) -> String {
     match &gate.ruling {
         Ruling::Pass => format!("PASS: {found}"),
         Ruling::Regression => format!("REGRESSION: {found}"),
+        Ruling::Accepted { because } => format!("ACCEPTED: {found}; wanted: {because}"),
         Ruling::Inconclusive { more_pairs: Some(n) } => {
             format!("INCONCLUSIVE: {found}; about {} would tell", counted(*n as usize, "more pair"))
         }

@@ -119,6 +119,7 @@ fn ruling(verdict: &Verdict) -> Ruling {
     match verdict {
         Verdict::Pass => Ruling::Pass,
         Verdict::Regression { .. } => Ruling::Regression,
+        Verdict::Accepted { because, .. } => Ruling::Accepted { because: because.join("; ") },
         Verdict::Inconclusive { more_pairs, .. } => {
             Ruling::Inconclusive { more_pairs: more_pairs.and_then(|n| u32::try_from(n).ok()) }
         }
