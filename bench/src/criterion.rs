@@ -10,6 +10,8 @@ use serde::Deserialize;
 
 use crate::comparison::{Better, Level, Metric, Ratio, Section, Unit, Word};
 use crate::markdown::table;
+use crate::page::{Block, Page, Tone};
+use crate::report::ways::{self, Told};
 
 /// One benchmark of a run of criterion.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,35 +92,71 @@ pub fn metrics(before: &[Microbench], after: &[Microbench]) -> Vec<Metric> {
     names.iter().map(metric).collect()
 }
 
-/// The page: what is slower first, and how far to trust it.
-pub fn markdown(metrics: &[Metric]) -> String {
+/// Slower first, then quicker, then what shows no difference.
+fn in_order(metrics: &[Metric]) -> Vec<&Metric> {
     let mut metrics: Vec<&Metric> = metrics.iter().collect();
-    let place = |metric: &Metric| match metric.word {
+    metrics.sort_by_key(|metric| match metric.word {
         Word::Worse => 0,
         Word::Better => 1,
         Word::NoDifferenceShown => 2,
         Word::NotJudged => 3,
-    };
-    metrics.sort_by_key(|metric| place(metric));
+    });
+    metrics
+}
+
+/// `2 slower, 1 quicker, …`.
+fn counted(metrics: &[Metric]) -> String {
     let of = |word: Word| metrics.iter().filter(|metric| metric.word == word).count();
-    let verdict = format!(
-        "**{} slower, {} faster, {} without a difference shown, {} not judged**",
+    format!(
+        "{} slower, {} faster, {} without a difference shown, {} not judged",
         of(Word::Worse),
         of(Word::Better),
         of(Word::NoDifferenceShown),
         of(Word::NotJudged)
-    );
-    let row = |metric: &&Metric| {
+    )
+}
+
+const HEADER: [&str; 5] =
+    ["benchmark, median", "before", "after", "after/before (95 %)", "verdict"];
+const METHOD: &str = "One side was measured after the other: whatever drifted between them is in the ratio too. \
+                      Intervals are of medians, from order statistics, as wide as the dependence of neighbours \
+                      asks for; each may miss the truth in 1 of 20 cases.";
+
+fn rows(metrics: &[Metric]) -> Vec<[String; 5]> {
+    let row = |metric: &Metric| {
         let ratio = metric.ratio.as_ref().map_or_else(String::new, Ratio::shown);
         let (before, after) = (metric.before.shown(metric.unit), metric.after.shown(metric.unit));
         [metric.name.clone(), before, after, ratio, metric.word.as_str().to_owned()]
     };
-    let header = ["benchmark, median", "before", "after", "after/before (95 %)", "verdict"];
-    let rows: Vec<[String; 5]> = metrics.iter().map(row).collect();
-    let method = "One side was measured after the other: whatever drifted between them is in the ratio too. \
-                  Intervals are of medians, from order statistics, as wide as the dependence of neighbours \
-                  asks for; each may miss the truth in 1 of 20 cases.";
-    format!("# Benchmarks, before and after\n\n{verdict}\n\n{}\n\n{method}\n", table(header, rows))
+    in_order(metrics).into_iter().map(row).collect()
+}
+
+/// The page of a comparison: what is slower first, and how far to trust it.
+pub fn markdown(metrics: &[Metric]) -> String {
+    let (verdict, table) = (counted(metrics), table(HEADER, rows(metrics)));
+    format!("# Benchmarks, before and after\n\n**{verdict}**\n\n{table}\n\n{METHOD}\n")
+}
+
+/// The page of benchmarks: each with its median, or beside what it was `before`.
+pub fn page(before: Option<&[Microbench]>, now: &[Microbench], told: Told) -> Page {
+    let (verdict, mut blocks) = match before {
+        Some(before) => {
+            let metrics = metrics(before, now);
+            let table = Block::table(HEADER, rows(&metrics));
+            (counted(&metrics), vec![table, Block::text(METHOD)])
+        }
+        None => {
+            let row = |one: &Microbench| {
+                let shown = Level::median(&one.ns).shown(Unit::Nanoseconds);
+                [one.id.clone(), shown, one.ns.len().to_string()]
+            };
+            let table =
+                Block::table(["benchmark", "median (95 %)", "samples"], now.iter().map(row));
+            (format!("{} benchmarks", now.len()), vec![table])
+        }
+    };
+    blocks.extend(ways::again(&told));
+    Page { title: told.title, verdict, tone: Tone::Good, blocks }
 }
 
 #[cfg(test)]
@@ -168,5 +206,22 @@ mod tests {
         ];
         assert_eq!(judged, expected.map(|(name, word)| (name.to_owned(), word)));
         insta::assert_snapshot!(markdown(&metrics(&before, &after)));
+    }
+
+    #[test]
+    fn a_page_has_each_median_or_what_it_was_before() {
+        let bench = |id: &str, ns: f64| Microbench {
+            id: id.to_owned(),
+            ns: (0..20).map(|i| ns + f64::from(i * 7 % 20)).collect(),
+        };
+        let now = [bench("g/f", 1_000.0), bench("g/h", 5_000.0)];
+        let told = Told { title: "Bench: criterion".to_owned(), ..Told::default() };
+        let alone = page(None, &now, told.clone());
+        assert_eq!(alone.verdict, "2 benchmarks");
+        assert!(alone.markdown().contains("g/h"), "{}", alone.markdown());
+        let before = [bench("g/f", 500.0), bench("g/h", 5_000.0)];
+        let compared = page(Some(&before), &now, told);
+        let expected = "1 slower, 0 faster, 1 without a difference shown, 0 not judged";
+        assert_eq!(compared.verdict, expected);
     }
 }

@@ -49,6 +49,7 @@ mod target;
 pub mod text;
 mod usage;
 mod validity;
+pub mod ways;
 
 pub use cold::{COLD, ColdStart};
 pub use comparison::Comparison;

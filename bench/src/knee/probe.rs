@@ -101,6 +101,12 @@ impl Probe<'_> {
 }
 
 impl Slo {
+    /// What is promised: `p95 <= 30.0 s`.
+    pub fn promise(&self) -> String {
+        let name = format!("p{}", (self.quantile * 1e5).round() / 1e3);
+        format!("{name} <= {}", duration(self.at_most_us.get()))
+    }
+
     fn judge(&self, summary: &Summary) -> Held {
         let name = format!("p{}", (self.quantile * 1e5).round() / 1e3);
         let limit = self.at_most_us.get();

@@ -1,9 +1,12 @@
 //! A run as a report: Markdown, HTML, JSON and their companions, a pure function of the run, byte for byte.
 
 pub(crate) mod again;
+pub mod calibration;
 pub mod gate;
 pub mod github;
 mod sections;
+pub mod sweep;
+pub mod ways;
 
 pub use self::again::Side;
 use crate::page::{Block, Page, Tone};
