@@ -1,6 +1,9 @@
 //! What it costs to compare what is said with what is seen: 40 segments and 200 clips as one matrix,
 //! against pairs as the measured programs encode them (10 segments and 20 clips, scaled by pairs).
 //!
+//! `rounds=5` does each five times, forwards and backwards in turn; `measures=FILE` writes a document a way and round
+//! (`bench::ways`; what `cargo xtask bench selection` reads): there the pairs are scaled up.
+//!
 //! CPU seconds of this process (user and system), so that a busy machine counts little. Needs the real
 //! weights: `REELBENCH_MODELS` names the folder of `cargo xtask fetch-models`.
 
@@ -20,7 +23,6 @@ const LARGE: (usize, usize) = (40, 200);
 /// Segments and clips that are compared pair by pair.
 const SMALL: (usize, usize) = (10, 20);
 
-#[expect(clippy::print_stdout, reason = "the table is what it is for")]
 fn main() {
     let dir = std::env::var_os("REELBENCH_MODELS").map(PathBuf::from);
     let dir = dir.expect("REELBENCH_MODELS names the folder of the models");
@@ -28,15 +30,51 @@ fn main() {
     let set = labelled();
     let (said, seen) = (&set.said[..LARGE.0], clips(&set.descriptions()));
 
-    // The baseline encodes text after text; its sleep between them is left out here.
-    let (cpu_pairs, n_pairs, pairs) =
-        measured(&runtime, &dir, 1, &said[..SMALL.0], &seen[..SMALL.1], Comparison::Pairwise);
-    let (_, _, matrix) =
-        measured(&runtime, &dir, 32, &said[..SMALL.0], &seen[..SMALL.1], Comparison::Matrix);
-    assert_eq!(picks(&pairs), picks(&matrix), "the same picks");
-    let (cpu_matrix, n_matrix, _) = measured(&runtime, &dir, 32, said, &seen, Comparison::Matrix);
-
     let scale = (LARGE.0 * LARGE.1) as f64 / (SMALL.0 * SMALL.1) as f64;
+    let mut lines = String::new();
+    for round in 0..argument("rounds=").map_or(1, |n| n.parse().expect("a number")) {
+        // The baseline encodes text after text; its sleep between them is left out here.
+        let pairwise = || {
+            measured(&runtime, &dir, 1, &said[..SMALL.0], &seen[..SMALL.1], Comparison::Pairwise)
+        };
+        let whole = || measured(&runtime, &dir, 32, said, &seen, Comparison::Matrix);
+        let (pairs, matrix) = if round % 2 == 0 {
+            let pairs = pairwise();
+            (pairs, whole())
+        } else {
+            let matrix = whole();
+            (pairwise(), matrix)
+        };
+        if round == 0 {
+            let (_, _, small) = measured(
+                &runtime,
+                &dir,
+                32,
+                &said[..SMALL.0],
+                &seen[..SMALL.1],
+                Comparison::Matrix,
+            );
+            assert_eq!(picks(&pairs.2), picks(&small), "the same picks");
+            tell(&pairs, &matrix, scale);
+        }
+        for (way, cpu_s) in [("pair by pair, scaled", pairs.0 * scale), ("matrix", matrix.0)] {
+            let values = serde_json::json!({ "cpu_us": cpu_s * 1e6 });
+            let line = serde_json::json!({ "way": way, "round": round, "values": values });
+            lines.push_str(&format!("{line}\n"));
+        }
+    }
+    if let Some(file) = argument("measures=") {
+        fs_err::write(file, lines).expect("written");
+    }
+}
+
+fn argument(name: &str) -> Option<String> {
+    std::env::args().find_map(|argument| argument.strip_prefix(name).map(str::to_owned))
+}
+
+#[expect(clippy::print_stdout, reason = "the table is what it is for")]
+fn tell(pairs: &(f64, u64, Likeness), matrix: &(f64, u64, Likeness), scale: f64) {
+    let ((cpu_pairs, n_pairs, _), (cpu_matrix, n_matrix, _)) = (pairs, matrix);
     let n_scaled = 2 * LARGE.0 * LARGE.1;
     println!("| way | segments x clips | encodings | CPU seconds |\n|---|---|---|---|");
     println!("| pairwise | {} x {} | {n_pairs} | {cpu_pairs:.2} |", SMALL.0, SMALL.1);

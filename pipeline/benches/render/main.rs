@@ -10,7 +10,8 @@
 //!                                                         beside MoneyPrinterTurbo's combine and final
 //! ```
 //!
-//! `rounds=5` does each five times. `clips=2` takes the first two clips alone. DIR is a checkout of
+//! `rounds=5` does each five times, forwards and backwards in turn; `measures=FILE` writes a document a way and round
+//! (`bench::ways`; what `cargo xtask bench render` reads). `clips=2` takes the first two clips alone. DIR is a checkout of
 //! MoneyPrinterTurbo, PATH a Python that has what it imports (moviepy, loguru, pydantic, toml, requests).
 //!
 //! Our own process is not measured: it waits. So the profile that this is built with does not matter.
@@ -51,7 +52,7 @@ async fn main() -> anyhow::Result<()> {
         (_, Some(_)) => &["by hand", "single-pass", CONTAINED, PEER],
         _ => &WAYS[..2],
     };
-    compare(&inputs, ways, rounds, peer.as_ref()).await
+    compare(&inputs, ways, rounds, peer.as_ref(), value("measures=").map(Path::new)).await
 }
 
 /// Ways to the same video.
@@ -66,12 +67,18 @@ async fn compare(
     ways: &[&'static str],
     rounds: usize,
     peer: Option<&Peer>,
+    measures: Option<&Path>,
 ) -> anyhow::Result<()> {
     let reference = inputs.folder.join("reference.mp4");
     by_hand(inputs, &reference, &["-preset", "ultrafast", "-qp", "0"])?;
     let mut rows: Vec<Row> = Vec::new();
-    for _ in 0..rounds {
-        for &way in ways {
+    let mut lines = String::new();
+    for round in 0..rounds {
+        let mut in_turn = ways.to_vec();
+        if round % 2 == 1 {
+            in_turn.reverse();
+        }
+        for way in in_turn {
             let video = inputs.folder.join(format!("{}.mp4", way.replace(' ', "-")));
             let cost = match way {
                 "by hand" => {
@@ -82,11 +89,15 @@ async fn compare(
                 way => ours(inputs, way, &video, "medium", 23).await?,
             };
             println!("{way}: {:.1} CPU s, at most {} MiB", cost.cpu_s, cost.peak_mib);
+            lines.push_str(&line(way, round, &cost, &video)?);
             match rows.iter_mut().find(|row| row.way == way) {
                 Some(row) => row.costs.push(cost),
                 None => rows.push(Row { way, costs: vec![cost] }),
             }
         }
+    }
+    if let Some(file) = measures {
+        fs_err::write(file, lines)?;
     }
     let other = if peer.is_some() { PEER } else { "per-clip" };
     println!(
@@ -109,6 +120,18 @@ async fn compare(
         );
     }
     Ok(())
+}
+
+/// What `bench::ways` reads.
+fn line(way: &str, round: usize, cost: &Cost, video: &Path) -> anyhow::Result<String> {
+    let values = serde_json::json!({
+        "wall_us": cost.wall.as_secs_f64() * 1e6,
+        "cpu_us": cost.cpu_s * 1e6,
+        "peak_bytes": cost.peak_mib << 20,
+        "video_bytes": fs_err::metadata(video)?.len(),
+    });
+    let line = serde_json::json!({ "way": way, "round": round, "values": values });
+    Ok(format!("{line}\n"))
 }
 
 struct Row {

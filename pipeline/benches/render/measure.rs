@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Ticks a second in `/proc` (proc(5): `USER_HZ`).
 const TICKS: f64 = 100.0;
@@ -13,6 +13,8 @@ const TICKS: f64 = 100.0;
 /// What some work cost.
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
+    /// From its beginning to its end.
+    pub wall: Duration,
     /// User and system time of the processes that were started and have ended.
     pub cpu_s: f64,
     /// Most memory of all of them together (proportional set size), looked at ten times a second.
@@ -31,13 +33,14 @@ pub async fn cost_of<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow
             }
         }
     });
-    let before = children_cpu_s()?;
+    let (before, begun) = (children_cpu_s()?, Instant::now());
     let done = work.await;
+    let wall = begun.elapsed();
     let cpu_s = children_cpu_s()? - before;
     is_over.store(true, Ordering::Relaxed);
     let _ = watch.join();
     done?;
-    Ok(Cost { cpu_s, peak_mib: peak.load(Ordering::Relaxed) / 1024 })
+    Ok(Cost { wall, cpu_s, peak_mib: peak.load(Ordering::Relaxed) / 1024 })
 }
 
 /// `cutime` and `cstime`.
