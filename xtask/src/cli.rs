@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    build_cuda, build_image, clean, compare, demo, doctor, fetch_models, gate, load_test, run,
-    setup, test,
+    baseline, bench, build_cuda, build_image, clean, compare, demo, doctor, fetch_models, gate,
+    load_test, run, setup, test,
 };
 use crate::exit;
 use crate::ui::Output;
@@ -36,6 +36,8 @@ pub enum Command {
     LoadTest(Box<load_test::Args>),
     Compare(compare::Args),
     Gate(Box<gate::Args>),
+    Baseline(baseline::Args),
+    Bench(bench::Args),
     FetchModels(fetch_models::Args),
     BuildCuda(build_cuda::Args),
     Setup(setup::Args),

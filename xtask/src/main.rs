@@ -3,6 +3,7 @@
 //! A command reads as one summary: parse, plan (pure), do (effects), tell. `main` maps, [`run`]
 //! decides: nobody else ends the program, and only [`ui`] prints.
 
+mod accepted;
 mod cargo;
 mod cli;
 mod commands;
@@ -66,6 +67,8 @@ fn run(cli: &Cli, ui: &Ui) -> anyhow::Result<Exit> {
         Command::BuildImage(args) => commands::build_image::run(args, &cx),
         Command::Compare(args) => commands::compare::run(args, &cx),
         Command::Gate(args) => commands::gate::run(args, &cx),
+        Command::Bench(args) => commands::bench::run(args, &cx),
+        Command::Baseline(args) => commands::baseline::run(args, &cx),
         Command::Clean(args) => commands::clean::run(args, &cx),
         Command::Demo(args) => commands::demo::run(args, &cx),
     }

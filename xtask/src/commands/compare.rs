@@ -1,6 +1,6 @@
 //! `cargo xtask compare`: two runs, figure by figure.
 
-mod microbench;
+pub mod microbench;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! One module a command: its arguments, and `run`, which reads as a summary of it.
 
+pub mod baseline;
+pub mod bench;
 pub mod build_cuda;
 pub mod build_image;
 pub mod clean;

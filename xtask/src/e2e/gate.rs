@@ -15,7 +15,8 @@ const JOB: &str = "name = \"terms\"\ntitle = \"Terms\"\ndescription = \"Two ques
 const BEHAVIOUR: &str = "[chat]\nlatency_ms = 60\n";
 /// Five pairs, which all show it.
 const POLICY: &str = "[run]\njobs = 8\nconcurrency = 4\nnull = false\n\
-    [gate]\nlooks = [{ pairs = 5, alarm = 0.04, fail = 0.04, pass = 0.04 }]\n";
+    [gate]\nlooks = [{ pairs = 5, alarm = 0.04, fail = 0.04, pass = 0.04 }]\n\
+    [gate.calibration]\npairs = 3\nleast_visible = 10.0\n";
 
 async fn gate(folder: &TempDir, arguments: &[&str]) -> Output {
     let paths = Paths::from_env().expect("a checkout");
@@ -64,6 +65,7 @@ async fn e2e_gate_finds_what_is_slower_and_judges_runs_that_were_kept() {
     let summary = fs_err::read_to_string(folder.path().join("out/summary.md")).expect("a summary");
     assert!(summary.contains(verdict), "{summary}");
 
+    accept(&folder).await;
     for name in ["base", "candidate"] {
         side(folder.path(), name);
     }
@@ -79,9 +81,46 @@ async fn e2e_gate_finds_what_is_slower_and_judges_runs_that_were_kept() {
     };
     check("base", "candidate", 1, "REGRESSION").await;
     check("candidate", "base", 0, "PASS").await;
+    let same = [&["job.toml", "--same"], &measured[..5], &["--out", "same"]].concat();
+    let output = gate(&folder, &same).await;
+    let document = told(&output);
+    let (verdict, n_pairs) = (&document["verdict"], &document["n_pairs"]);
+    let is_fit = verdict.as_str().is_some_and(|said| said.starts_with("FIT: latency p50"));
+    assert_eq!(output.status.code(), Some(if is_fit { 0 } else { 4 }), "{verdict}");
+    assert_eq!(n_pairs, 3, "as many as the policy takes to calibrate");
+    assert!(document["calibration"]["effects"][0]["sd"].is_number(), "{document}");
+    let page = fs_err::read_to_string(folder.path().join("same/calibration.md")).expect("a page");
+    assert!(page.contains("least change seen") && page.contains("| latency p50 |"), "{page}");
+
     fs_err::remove_file(folder.path().join("base/5.json")).expect("removed");
     fs_err::remove_file(folder.path().join("candidate/5.json")).expect("removed");
     check("base", "candidate", 3, "INCONCLUSIVE").await;
+}
+
+/// Accepts what was found in `out`, in a checkout of its own.
+async fn accept(folder: &TempDir) {
+    fs_err::create_dir_all(folder.path().join("checkout/xtask")).expect("made");
+    let accept = async |run: &str, reason: &str| {
+        let paths = Paths::from_env().expect("a checkout");
+        let mut command = Command::new(paths.binary("debug", "xtask"));
+        command.args(["baseline", "accept", run, "--reason", reason]).current_dir(folder.path());
+        command.env("CARGO_MANIFEST_DIR", folder.path().join("checkout/xtask"));
+        command.stdin(Stdio::null()).output().await.expect("xtask starts")
+    };
+    let output = accept("out", "questions cost less one by one").await;
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let file = folder.path().join("checkout/reports/baseline.toml");
+    let text = fs_err::read_to_string(file).expect("written");
+    assert!(text.contains("reason = \"questions cost less one by one\""), "{text}");
+    assert!(text.contains("metric = \"latency p50\"") && text.contains("worse_by = "), "{text}");
+    for (run, reason, expected) in [
+        ("out", "", "expected why the change is wanted"),
+        ("checkout", "x", "expected the folder of a gate"),
+    ] {
+        let output = accept(run, reason).await;
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains(expected), "{}", said(&output));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,12 +135,18 @@ async fn e2e_gate_refuses_what_makes_no_sense_before_any_work() {
     check(&[], "before and after are the same").await;
     check(&["--base", "no-such-commit"], "no-such-commit: expected a commit of this repository")
         .await;
-    check(&["--before", "runs:a"], "runs that were kept are compared with runs that were kept")
+    check(&["--before", "runs:a"], "runs:a is runs that were kept, here is what is started here")
         .await;
+    check(&["--same", "--after-set", "jobs.concurrency=1"], "against itself").await;
+    check(&["--input", "body.json", "--same"], "are for url:URL").await;
+    let services = ["--before", "url:http://127.0.0.1:9", "--after", "url:http://127.0.0.1:10"];
+    check(&services, "expected the body of each request, --input FILE").await;
+    let asked = [services.as_slice(), &["--input", "body.json"]].concat();
+    check(&asked, "as many as 80 jobs would be sent to url:http://127.0.0.1:9/").await;
     check(&["--before", "runs:a", "--after", "runs:b"], "a").await;
     check(&["--after", "main"], "expected here, rev:COMMIT").await;
     check(&["--after-set", "jobs"], "expected KEY=VALUE").await;
-    check(&["--after", "url:http://127.0.0.1:9"], "a gate measures here and rev:COMMIT").await;
+    check(&["--after", "url:http://127.0.0.1:9"], "they are not asked for the same").await;
     let left = fs_err::read_dir(folder.path()).expect("the folder").count();
     assert_eq!(left, 1, "nothing but the policy");
 }

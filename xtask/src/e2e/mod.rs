@@ -30,6 +30,7 @@ mod schemathesis;
 mod settings;
 mod speaks;
 mod speech;
+mod sweep;
 mod tokens;
 mod words;
 

@@ -62,7 +62,17 @@ impl fmt::Display for Arm {
 impl Arm {
     /// Whether it has settings of ours: it is started here.
     pub const fn is_ours(&self) -> bool {
-        matches!(self, Self::Here | Self::Revision(_))
+        matches!(self, Self::Here | Self::Revision(_) | Self::Image(_))
+    }
+
+    /// What can be compared with each other: ours, services elsewhere, and runs that were kept are asked for
+    /// different things.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Here | Self::Revision(_) | Self::Image(_) => "what is started here",
+            Self::Url(_) => "a service elsewhere",
+            Self::Runs(_) => "runs that were kept",
+        }
     }
 }
 

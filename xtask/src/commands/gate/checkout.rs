@@ -64,6 +64,26 @@ pub async fn commit(
     })
 }
 
+/// What a file has in the commit that `revision` names. None: it has no such file.
+///
+/// # Errors
+///
+/// There is no such commit: usage.
+pub async fn file(
+    revision: &str,
+    path: &str,
+    cx: &Context<'_>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<String>> {
+    let commit = commit(revision, cx, stop).await?;
+    let root = &cx.paths.root;
+    let listed = git(root, &["ls-tree", "--name-only", &commit, "--", path], stop).await?;
+    if listed.is_empty() {
+        return Ok(None);
+    }
+    git(root, &["show", &format!("{commit}:{path}")], stop).await.map(Some)
+}
+
 /// Builds the programs of `revision`, or takes those that were built before.
 ///
 /// # Errors
@@ -125,4 +145,35 @@ fn keep(from: &Path, to: &Path) -> anyhow::Result<()> {
     }
     fs_err::rename(&begun, to)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paths::Paths;
+    use crate::ui::{Output, Ui};
+
+    #[tokio::test]
+    async fn a_file_is_read_as_a_commit_has_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let stop = CancellationToken::new();
+        let paths =
+            Paths { root: folder.path().to_owned(), ..Paths::from_env().expect("a checkout") };
+        let ui = Ui::from_env(Output { quiet: true, ..Output::default() });
+        let cx = Context { ui: &ui, paths };
+        fs_err::create_dir(folder.path().join("reports")).expect("made");
+        let of = |text: &str| fs_err::write(folder.path().join("reports/b.toml"), text);
+        of("first = 1\n").expect("written");
+        let name = ["-c", "user.name=a", "-c", "user.email=a@example.com"];
+        git(folder.path(), &["init", "--quiet"], &stop).await.expect("a repository");
+        git(folder.path(), &["add", "."], &stop).await.expect("added");
+        let commit = [&name[..], &["commit", "--quiet", "--message", "one"]].concat();
+        git(folder.path(), &commit, &stop).await.expect("a commit");
+        of("second = 2\n").expect("written");
+        let found = file("HEAD", "reports/b.toml", &cx, &stop).await.expect("a commit");
+        assert_eq!(found.as_deref(), Some("first = 1"));
+        assert_eq!(file("HEAD", "reports/c.toml", &cx, &stop).await.expect("a commit"), None);
+        let error = file("v9", "reports/b.toml", &cx, &stop).await.expect_err("no commit");
+        assert!(error.to_string().starts_with("v9: expected a commit"), "{error}");
+    }
 }

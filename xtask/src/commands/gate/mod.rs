@@ -3,22 +3,26 @@
 
 mod arm;
 mod arms;
+mod calibration;
 mod checkout;
 mod policy;
 mod series;
 mod tell;
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use bench::Plan;
+use bench::gate::{Accepted, Schedule};
 use tokio_util::sync::CancellationToken;
 
 use self::arm::Arm;
-use self::arms::{Arms, Wanted};
+use self::arms::{Arms, Services, Wanted};
 use self::policy::Policy;
-use self::series::Series;
 use self::tell::{Gated, tell};
+pub use self::tell::{JUDGED, Judged};
+use crate::accepted;
 use crate::commands::Context;
-use crate::commands::load_test::ClosedLoad;
 use crate::commands::stand::Flags;
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
@@ -42,6 +46,9 @@ Examples:
   cargo xtask gate --base origin/main                    this checkout against that commit
   cargo xtask gate --before-profile baseline             the two profiles of this checkout
   cargo xtask gate --after-set downloads.concurrency=1   one setting of this checkout
+  cargo xtask gate --before image:reelbench:cpu --after image:mine:cpu
+  cargo xtask gate --before url:https://old.example.com --after url:https://new.example.com \\
+      --input body.json --jobs 4 --max-jobs 360          two services of yours
   cargo xtask gate --same                                what this machine calls a difference
   cargo xtask gate --before runs:a --after runs:b        run files that are there
 
@@ -81,7 +88,7 @@ pub struct Args {
     /// Latency, bandwidth and faults of the provider servers, of both sides (TOML)
     #[arg(long, value_name = "FILE")]
     behaviour: Option<PathBuf>,
-    /// Both sides are the same: what this machine calls a difference
+    /// Measure what there was against itself: how small a change this machine can show at all
     #[arg(long, help_heading = "Arms")]
     same: bool,
     /// Jobs in flight [default: the policy's]
@@ -99,6 +106,9 @@ pub struct Args {
     /// Folder for the runs and the report [default: reports/runs/<time>-gate]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    // Its heading would go on to whatever came after it.
+    #[command(flatten)]
+    services: Services,
 }
 
 impl Args {
@@ -137,13 +147,60 @@ impl Args {
             let failure = Failure::usage("before and after are the same");
             return Err(failure.with_hint(hint).into());
         }
-        let is_kept = |arm: &Arm| matches!(arm, Arm::Runs(_));
-        if is_kept(before) != is_kept(after) {
-            let message = "runs that were kept are compared with runs that were kept: --before runs:A \
-                           --after runs:B";
+        if self.same && (before != after || before_flags != after_flags) {
+            let message = "--same measures what there was against itself: leave out --after, --after-profile \
+                           and --after-set, or give both sides the same";
+            return Err(Failure::usage(message).into());
+        }
+        if before.kind() != after.kind() {
+            let message = format!(
+                "{before} is {}, {after} is {}: they are not asked for the same",
+                before.kind(),
+                after.kind()
+            );
+            let hint = "--before runs:A --after runs:B, --before url:A --after url:B, or two that are \
+                        started here";
+            return Err(Failure::usage(message).with_hint(hint).into());
+        }
+        self.check_services(matches!(before, Arm::Url(_)))
+    }
+
+    fn check_services(&self, are_asked: bool) -> anyhow::Result<()> {
+        if !are_asked {
+            if self.services != Services::default() {
+                let message = "--speaks, --token-env, --input and --max-jobs are for url:URL";
+                return Err(Failure::usage(message).into());
+            }
+            return Ok(());
+        }
+        if self.services.input.is_none() {
+            let message = "url:URL: expected the body of each request, --input FILE";
             return Err(Failure::usage(message).into());
         }
         Ok(())
+    }
+
+    /// A service of the user's is not sent more jobs than was said: each may cost money.
+    fn check_cost(&self, policy: &Policy) -> anyhow::Result<()> {
+        let [(before, _), _] = self.arms();
+        if !matches!(before, Arm::Url(_)) {
+            return Ok(());
+        }
+        let schedule = Schedule { seed: policy.run.seed, has_null: policy.run.null };
+        let pairs = policy.gate.last_look().map_or(0, |look| look.pairs);
+        let jobs = schedule.slots(pairs).len() as u64 * u64::from(policy.run.jobs);
+        if self.services.max_jobs.is_some_and(|most| jobs <= most) {
+            return Ok(());
+        }
+        let allowed = self.services.max_jobs.unwrap_or(0);
+        let message = format!(
+            "as many as {jobs} jobs would be sent to {before} and the other one, --max-jobs allows {allowed}"
+        );
+        let hint = format!(
+            "each may cost money; if you mean it: --max-jobs {jobs}; fewer looks, no null run and fewer jobs \
+             are in the policy"
+        );
+        Err(Failure::usage(message).with_hint(hint).into())
     }
 
     fn with(&self, mut policy: Policy) -> Policy {
@@ -173,31 +230,42 @@ pub fn run(args: &Args, cx: &Context<'_>) -> anyhow::Result<Exit> {
 async fn gate(args: &Args, cx: &Context<'_>, stop: &CancellationToken) -> anyhow::Result<Gated> {
     let policy = args.with(Policy::read(args.policy.as_deref(), &cx.paths)?);
     args.check()?;
+    args.check_cost(&policy)?;
     let folder = folder(args.out.as_deref(), cx)?;
-    let series = match args.arms() {
+    let arms = match args.arms() {
         [(Arm::Runs(before), _), (Arm::Runs(after), _)] => {
-            series::series(series::kept(&before, &after)?, &policy, false)?
+            let runs = series::kept(&before, &after)?;
+            return Gated::new(&series::series(runs, &policy, false)?, &policy, &folder);
         }
-        arms => measured(arms, &policy, &folder, cx, stop).await?,
+        arms => arms,
     };
-    Gated::new(&series, &policy, &folder)
+    let some = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+    let wanted = Wanted {
+        scenario: policy.run.scenario.clone(),
+        plan: Plan::closed(some(policy.run.concurrency), some(policy.run.jobs)),
+        services: args.services.clone(),
+        arms,
+    };
+    let arms = Arms::prepare(wanted, cx, stop).await?;
+    if args.same {
+        return calibration::calibrated(arms, &policy, &folder, cx, stop).await;
+    }
+    let accepted = accepted(args, cx, stop).await?;
+    let series = series::measured(arms, &policy, policy.run.seed, &folder, cx, stop).await?;
+    Gated::new(&series.accepting(&accepted), &policy, &folder)
 }
 
-async fn measured(
-    arms: [(Arm, Flags); 2],
-    policy: &Policy,
-    folder: &Path,
+/// What this checkout accepts and the commit before it does not: what came with the change.
+async fn accepted(
+    args: &Args,
     cx: &Context<'_>,
     stop: &CancellationToken,
-) -> anyhow::Result<Series> {
-    if let Some((arm, _)) = arms.iter().find(|(arm, _)| !arm.is_ours()) {
-        let message = format!("{arm}: a gate measures here and rev:COMMIT, and judges runs:FOLDER");
-        return Err(Failure::usage(message).into());
-    }
-    let load = ClosedLoad { concurrency: policy.run.concurrency, jobs: policy.run.jobs };
-    let wanted = Wanted { scenario: policy.run.scenario.clone(), load, arms };
-    let arms = Arms::prepare(wanted, cx, stop).await?;
-    series::measured(arms, policy, policy.run.seed, folder, cx, stop).await
+) -> anyhow::Result<Vec<Accepted>> {
+    let [(Arm::Revision(base), _), (Arm::Here, _)] = args.arms() else { return Ok(Vec::new()) };
+    let here = accepted::of(&cx.paths.root.join(accepted::FILE))?;
+    let base = checkout::file(&base, accepted::FILE, cx, stop).await?;
+    let base = base.as_deref().map(accepted::read).transpose()?.unwrap_or_default();
+    Ok(accepted::new(here, &base))
 }
 
 /// Where the user wants it, or a folder of its own among the runs.

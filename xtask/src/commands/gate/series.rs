@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use bench::gate::{self, Arm as Side, Judgement, Order, Schedule, Slot, Verdict};
+use bench::gate::{self, Accepted, Arm as Side, Judgement, Order, Schedule, Slot, Verdict};
 use bench::{PairError, Run, Runs};
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +33,16 @@ pub struct Series {
     pub is_cut_short: bool,
 }
 
+impl Series {
+    /// The same where what is worse was wanted of this scenario.
+    pub fn accepting(self, accepted: &[Accepted]) -> Self {
+        let scenario = self.runs.first().map(|pair| pair.base.scenario.name.as_str());
+        let of_it = |it: &&Accepted| Some(it.scenario.as_str()) == scenario;
+        let accepted: Vec<Accepted> = accepted.iter().filter(of_it).cloned().collect();
+        Self { judged: self.judged.map(|judged| judged.accepting(&accepted)), ..self }
+    }
+}
+
 /// Measures pairs until the rule has its answer, or has no further look.
 ///
 /// # Errors
@@ -50,18 +60,8 @@ pub async fn measured(
     let mut runs = Made::default();
     let mut n_pairs = 0;
     while let Some(next) = policy.gate.next_look(n_pairs) {
-        let slots = schedule.slots(next);
-        for (number, slot) in slots.iter().enumerate().skip(runs.in_order.len()) {
-            let (pair, arm) = (slot.pair + 1, slot.arm.as_str());
-            cx.ui.say(format!("run {} of {}: pair {pair}, {arm}", number + 1, slots.len()));
-            let at = folder.join("runs").join(format!("{pair:02}-{arm}"));
-            let run_folder = RunFolder::create(Some(&at), &cx.paths, "gate")?;
-            let run = arms.measure(slot.arm, &run_folder).await?;
-            run_folder.save(&run)?;
-            if stop.is_cancelled() {
-                return series(runs.pairs(), policy, true);
-            }
-            runs.add(*slot, run);
+        if !runs.make(&schedule.slots(next), &mut arms, folder, cx, stop).await? {
+            return series(runs.pairs(), policy, true);
         }
         n_pairs = next;
         let series = series(runs.pairs(), policy, false)?;
@@ -75,6 +75,24 @@ pub async fn measured(
         cx.ui.say(format!("{n_pairs} pairs do not say it: going on"));
     }
     series(runs.pairs(), policy, false)
+}
+
+/// So many pairs, without a look at them. None: the user stopped it.
+///
+/// # Errors
+///
+/// As [`Measure::measure`].
+pub async fn pairs(
+    mut arms: impl Measure,
+    schedule: Schedule,
+    n_pairs: usize,
+    folder: &Path,
+    cx: &Context<'_>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<Vec<Runs>>> {
+    let mut runs = Made::default();
+    let is_whole = runs.make(&schedule.slots(n_pairs), &mut arms, folder, cx, stop).await?;
+    Ok(is_whole.then(|| runs.pairs()))
 }
 
 /// What runs say that were made before.
@@ -98,6 +116,30 @@ struct Made {
 }
 
 impl Made {
+    /// Makes the runs of `slots` that are not there yet. False: the user stopped it.
+    async fn make(
+        &mut self,
+        slots: &[Slot],
+        arms: &mut impl Measure,
+        folder: &Path,
+        cx: &Context<'_>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<bool> {
+        for (number, slot) in slots.iter().enumerate().skip(self.in_order.len()) {
+            let (pair, arm) = (slot.pair + 1, slot.arm.as_str());
+            cx.ui.say(format!("run {} of {}: pair {pair}, {arm}", number + 1, slots.len()));
+            let at = folder.join("runs").join(format!("{pair:02}-{arm}"));
+            let run_folder = RunFolder::create(Some(&at), &cx.paths, "gate")?;
+            let run = arms.measure(slot.arm, &run_folder).await?;
+            run_folder.save(&run)?;
+            if stop.is_cancelled() {
+                return Ok(false);
+            }
+            self.add(*slot, run);
+        }
+        Ok(true)
+    }
+
     fn add(&mut self, slot: Slot, run: Run) {
         self.in_order.push(slot);
         self.runs.insert((slot.pair, slot.arm), run);

@@ -2,15 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
-use bench::gate::{Judgement, Verdict};
+use bench::gate::{Accepted, Calibration, Judgement, Verdict};
 use bench::report::gate::{self as page, Gate, Told};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::policy::Policy;
 use super::series::Series;
 use crate::commands::Context;
 use crate::exit::Exit;
 use crate::record;
+
+/// What a gate found, for `baseline accept`.
+pub const JUDGED: &str = "judged.json";
+
+/// What stands in [`JUDGED`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Judged {
+    /// What was run.
+    pub scenario: String,
+    /// Everything in one line.
+    pub verdict: String,
+    /// What would have to be accepted. None: nothing got worse.
+    pub found: Option<Accepted>,
+}
 
 /// What is known after a gate.
 #[derive(Debug, Serialize)]
@@ -25,6 +39,9 @@ pub struct Gated {
     pub n_pairs: usize,
     /// All that the rule said. None: the runs are no measurement.
     pub judgement: Option<Judgement>,
+    /// What the same program against itself showed, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
     /// What the shell sees.
     #[serde(skip)]
     pub exit: Exit,
@@ -54,6 +71,10 @@ impl Gated {
         for (name, text) in page::files(&page) {
             record::replace(&folder.join(name), &text)?;
         }
+        let scenario = page.scenario.clone();
+        let found = Accepted::of(judged, &scenario, "", "");
+        let kept = Judged { scenario, verdict: page::verdict(&page), found };
+        record::replace(&folder.join(JUDGED), &serde_json::to_string_pretty(&kept)?)?;
         let exit = if series.is_cut_short { Exit::Interrupted } else { exit(&judged.verdict) };
         Ok(Self {
             folder: folder.to_owned(),
@@ -61,13 +82,15 @@ impl Gated {
             verdict: page::verdict(&page),
             n_pairs: judged.n_pairs,
             judgement: Some(judged.clone()),
+            calibration: None,
             exit,
         })
     }
 
-    fn without(folder: &Path, verdict: String, exit: Exit) -> Self {
+    /// What has no page.
+    pub fn without(folder: &Path, verdict: String, exit: Exit) -> Self {
         let folder = folder.to_owned();
-        Self { folder, report: None, verdict, n_pairs: 0, judgement: None, exit }
+        Self { folder, report: None, verdict, n_pairs: 0, judgement: None, calibration: None, exit }
     }
 
     fn cut_short(folder: &Path, error: &bench::PairError) -> Self {
@@ -78,14 +101,15 @@ impl Gated {
 
 const fn exit(verdict: &Verdict) -> Exit {
     match verdict {
-        Verdict::Pass => Exit::Pass,
+        Verdict::Pass | Verdict::Accepted { .. } => Exit::Pass,
         Verdict::Regression { .. } => Exit::Failed,
         Verdict::Inconclusive { .. } => Exit::Inconclusive,
         Verdict::Invalid { .. } => Exit::Invalid,
     }
 }
 
-fn told(policy: &Policy) -> Told {
+/// What is known of a gate beside its runs.
+pub fn told(policy: &Policy) -> Told {
     let command: Vec<String> = std::env::args().skip(1).collect();
     let looks: Vec<String> = policy.gate.looks.iter().map(|look| look.pairs.to_string()).collect();
     Told {

@@ -7,9 +7,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::drive::{Asked, drive, ready};
-use super::{Args, POLL, cold, with_start};
+use super::{POLL, cold, with_start};
 use crate::commands::Context;
-use crate::commands::stand::{self, Prepared};
+use crate::commands::stand::{self, Flags, Prepared};
 use crate::exit::Failure;
 use crate::image::engine::{Engine, EngineError, Inspected};
 use crate::image::left::remove_left;
@@ -25,47 +25,73 @@ const PUBLISHED: Duration = Duration::from_secs(30);
 /// How often is looked whether the containers run.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Drives `image`; empty: the one that `build-image` made. Whatever happens, no container is left.
-///
-/// # Errors
-///
-/// No engine, no such image, a container that does not start.
-pub async fn test(
-    args: &Args,
-    plan: Plan,
-    image: &str,
-    cx: &Context<'_>,
-    stop: &CancellationToken,
-) -> anyhow::Result<(RunFolder, Run)> {
-    let engine = Engine::connect().await?;
-    let (image, inspected) = found(&engine, image).await?;
-    let args = &Args { flags: cold(&args.flags), ..args.clone() };
-    let scenario = args.scenario.as_deref().unwrap_or("short");
-    let prepared = stand::provide(scenario, &args.flags, cx, stop).await?;
-    remove_left(&engine, cx.ui).await;
-    let session = Session::new();
-    let (fixtures, media) = prepared.providers();
-    let profile = ["--profile".to_owned(), args.flags.profile.clone()];
-    let set = args.flags.set.iter().flat_map(|setting| ["--set".to_owned(), setting.clone()]);
-    let pair = Pair {
-        session: &session,
-        word: "load",
-        image: &image,
-        arguments: profile.into_iter().chain(set).collect(),
-        fixtures,
-        media,
-        behaviour: args.flags.behaviour.as_deref(),
-        gpu: inspected.labels.get("reelbench.variant").is_some_and(|variant| variant == "gpu")
-            && engine.has_nvidia().await,
-    };
-    let work = async {
-        let folder = RunFolder::create(args.out.as_deref(), &cx.paths, &prepared.scenario.name)?;
-        let loading = Loading { args, plan, pair: &pair, engine: &engine, inspected: &inspected };
-        let run = loading.run(&prepared, &folder, cx, stop).await;
-        pair.keep_logs(&engine, folder.path(), |_| ()).await;
-        Ok((folder, run?))
-    };
-    session.tidied(&engine, cx.ui, work).await
+/// An image, with the provider servers that it works with.
+#[derive(Debug)]
+pub struct Image {
+    engine: Engine,
+    name: String,
+    inspected: Inspected,
+    flags: Flags,
+    prepared: Prepared,
+}
+
+impl Image {
+    /// Looks for `image`; empty: the one that `build-image` made. Takes away what a killed command left.
+    ///
+    /// # Errors
+    ///
+    /// No engine, no such image.
+    pub async fn prepare(
+        image: &str,
+        scenario: &str,
+        flags: &Flags,
+        cx: &Context<'_>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let engine = Engine::connect().await?;
+        let (name, inspected) = found(&engine, image).await?;
+        let flags = cold(flags);
+        let prepared = stand::provide(scenario, &flags, cx, stop).await?;
+        remove_left(&engine, cx.ui).await;
+        Ok(Self { engine, name, inspected, flags, prepared })
+    }
+
+    pub(super) fn scenario(&self) -> &str {
+        &self.prepared.scenario.name
+    }
+
+    /// Starts its container, drives it, and takes the container away whatever happened.
+    pub(super) async fn drive(
+        &self,
+        plan: &Plan,
+        folder: &RunFolder,
+        cx: &Context<'_>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Run> {
+        let Self { engine, name, inspected, flags, prepared } = self;
+        let session = Session::new();
+        let (fixtures, media) = prepared.providers();
+        let profile = ["--profile".to_owned(), flags.profile.clone()];
+        let set = flags.set.iter().flat_map(|setting| ["--set".to_owned(), setting.clone()]);
+        let pair = Pair {
+            session: &session,
+            word: "load",
+            image: name,
+            arguments: profile.into_iter().chain(set).collect(),
+            fixtures,
+            media,
+            behaviour: flags.behaviour.as_deref(),
+            gpu: inspected.labels.get("reelbench.variant").is_some_and(|variant| variant == "gpu")
+                && engine.has_nvidia().await,
+        };
+        let work = async {
+            let loading = Loading { flags, plan, pair: &pair, engine, inspected };
+            let run = loading.run(prepared, folder, cx, stop).await;
+            pair.keep_logs(engine, folder.path(), |_| ()).await;
+            run
+        };
+        session.tidied(engine, cx.ui, work).await
+    }
 }
 
 /// The image of that name, or the first of [`USUAL`] that is there.
@@ -84,8 +110,8 @@ async fn found(engine: &Engine, image: &str) -> anyhow::Result<(String, Inspecte
 
 /// A load over a pair of containers.
 struct Loading<'a> {
-    args: &'a Args,
-    plan: Plan,
+    flags: &'a Flags,
+    plan: &'a Plan,
     pair: &'a Pair<'a>,
     engine: &'a Engine,
     inspected: &'a Inspected,
@@ -108,7 +134,7 @@ impl Loading<'_> {
             ready = ready(&service, cx, stop) => ready?,
             reason = self.died() => return Err(Failure::environment(reason).into()),
         }
-        let mut settings = with_start(self.args.flags.facts(), begun);
+        let mut settings = with_start(self.flags.facts(), begun);
         // How the programs in the image were built, nobody here knows.
         settings.retain(|(name, _)| *name != "build");
         settings.push(("image", self.pair.image.into()));

@@ -1,30 +1,32 @@
 //! `cargo xtask load-test`: many jobs at once, every instant of them kept, and a report.
 
+mod checkout;
 mod drive;
 mod image;
-mod measure;
 mod remote;
 mod shape;
+mod subject;
+mod sweep;
 mod tell;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bench::{Plan, Run};
+use bench::Plan;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use self::drive::{Asked, drive, ready};
 use self::shape::Shape;
 use crate::commands::Context;
-use crate::commands::stand::{self, Flags, Stand};
+use crate::commands::stand::Flags;
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
 use crate::record::RunFolder;
-use crate::targets::{Driveable, NativeClient, Speaks};
+use crate::targets::Speaks;
 
-pub use self::measure::{ClosedLoad, measure};
+pub use self::checkout::Checkout;
+pub use self::subject::{Address, Place, Subject};
 pub use self::tell::{Tested, tell};
 
 /// How often a job's status is asked for where no events tell of it. The service says itself when a job ended,
@@ -65,6 +67,7 @@ Examples:
   cargo xtask load-test --rate 0.5 --duration 5m --warm-up 6   one every 2 s on average, as users come
   cargo xtask load-test --rate 0.2 --arrivals ramp:2 --duration 10m --abort-p95 30s
   cargo xtask load-test --concurrency 4 --duration 2h          a soak: does it get slower?
+  cargo xtask load-test --sweep 0.2..20 --slo p95=10s --warm-up 20   the most that is held, and its knee
   cargo xtask load-test --url https://videos.example.com --token-env VIDEO_TOKEN \\
       --input body.json --concurrency 4 --jobs 40 --max-jobs 40
 
@@ -87,7 +90,8 @@ A service of your own is sent the body in --input, once for each job. --speaks s
     cargo xtask load-test --speaks openai-speech --url http://127.0.0.1:8880/v1 \\
         --token-env OPENAI_API_KEY --input speech.json --concurrency 4 --jobs 10
 
-Exit codes: 0 every job ended well, 1 jobs failed, 2 usage or environment, 4 the run is no measurement \
+Exit codes: 0 every job ended well (a sweep: the knee was found, or all of it is held), 1 jobs failed \
+(a sweep: nothing was held), 3 a sweep that did not close its bracket, 2 usage or environment, 4 the run is no measurement \
 (the target died, clocks disagree, the driver was late, jobs pile up), 130 interrupted, with a report of what was finished"
 )]
 pub struct Args {
@@ -134,7 +138,9 @@ pub struct Args {
     /// Folder for the report [default: reports/runs/<time>-<scenario>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    // Its heading would go on to whatever came after it.
+    // Their headings would go on to whatever came after them.
+    #[command(flatten)]
+    sweep: sweep::Flags,
     #[command(flatten)]
     shape: Shape,
 }
@@ -146,6 +152,7 @@ impl Args {
             scenario: Some(scenario.to_owned()),
             concurrency,
             jobs: Some(jobs),
+            sweep: sweep::Flags::default(),
             shape: Shape::default(),
             image: None,
             url: None,
@@ -159,6 +166,21 @@ impl Args {
         }
     }
 
+    /// Where what is under test is found.
+    fn place(&self) -> Place {
+        match (&self.url, &self.input, &self.image) {
+            (Some(url), Some(input), _) => Place::Service(Address {
+                url: url.clone(),
+                input: input.clone(),
+                speaks: self.speaks,
+                is_sync: self.sync,
+                token_env: self.token_env.clone(),
+            }),
+            (_, _, Some(image)) => Place::Image(image.clone()),
+            _ => Place::Here,
+        }
+    }
+
     /// When each job is due.
     fn plan(&self) -> anyhow::Result<Plan> {
         let concurrency = NonZeroU32::new(self.concurrency).unwrap_or(NonZeroU32::MIN);
@@ -168,11 +190,20 @@ impl Args {
     /// What can be known to be wrong before any work; the plan of what is right.
     fn check(&self) -> anyhow::Result<Plan> {
         self.flags.check()?;
-        let mut plan = self.plan()?;
+        let (mut plan, n_jobs) = match self.sweep.sweep {
+            Some((_, most)) => {
+                (self.sweep.plan(self, most)?, Some(self.sweep.most_jobs(self, most)?))
+            }
+            None => {
+                let plan = self.plan()?;
+                let n_jobs = plan.n_jobs();
+                (plan, n_jobs)
+            }
+        };
         let guard = self.max_jobs.or(self.url.is_some().then_some(GUARD));
         if let Some(guard) = guard {
             let whom = self.url.as_ref().map_or("the pipeline", Url::as_str);
-            if let Some(jobs) = plan.n_jobs().filter(|&jobs| jobs > u64::from(guard)) {
+            if let Some(jobs) = n_jobs.filter(|&jobs| jobs > u64::from(guard)) {
                 let message =
                     format!("{jobs} jobs would be sent to {whom}, the guard allows {guard}");
                 let hint = format!("each may cost money; if you mean it: --max-jobs {jobs}");
@@ -200,6 +231,13 @@ impl Args {
 /// exit codes.
 pub fn run(args: &Args, cx: &Context<'_>) -> anyhow::Result<Exit> {
     let exit = interrupt::block_on(async |stop| {
+        if let Some(range) = args.sweep.sweep {
+            args.check()?;
+            let swept = sweep::sweep(args, range, cx, &stop).await?;
+            sweep::tell(&swept, cx);
+            cx.ui.json(&swept)?;
+            return Ok(swept.exit);
+        }
         // Told here, not after: somebody who presses Ctrl-C wants to know what was finished.
         let tested = test(args, cx, &stop).await?;
         tell(&tested, cx);
@@ -220,11 +258,10 @@ pub async fn test(
     stop: &CancellationToken,
 ) -> anyhow::Result<Tested> {
     let plan = args.check()?;
-    let (folder, run) = match (&args.url, &args.input, &args.image) {
-        (Some(url), Some(input), _) => remote::test(args, plan, url, input, cx, stop).await?,
-        (_, _, Some(image)) => image::test(args, plan, image, cx, stop).await?,
-        _ => local(args, plan, cx, stop).await?,
-    };
+    let scenario = args.scenario.as_deref().unwrap_or("short");
+    let subject = Subject::prepare(&args.place(), scenario, &args.flags, cx, stop).await?;
+    let folder = RunFolder::create(args.out.as_deref(), &cx.paths, subject.scenario())?;
+    let run = subject.drive(&plan, &folder, cx, stop).await?;
     folder.save(&run)?;
     let report = folder.report(&run)?;
     Ok(Tested::new(&run, folder.path(), report))
@@ -244,54 +281,6 @@ fn with_start(
     let start_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     facts.push(("start_ms", start_ms.into()));
     facts
-}
-
-/// Against a pipeline that is started for it.
-async fn local(
-    args: &Args,
-    plan: Plan,
-    cx: &Context<'_>,
-    stop: &CancellationToken,
-) -> anyhow::Result<(RunFolder, Run)> {
-    let args = &Args { flags: cold(&args.flags), ..args.clone() };
-    let scenario = args.scenario.as_deref().unwrap_or("short");
-    let prepared = stand::prepare(scenario, &args.flags, cx, stop).await?;
-    let scenario = prepared.asked()?;
-    let folder = RunFolder::create(args.out.as_deref(), &cx.paths, &scenario.name)?;
-    let mut stand = Stand::start(&prepared, &args.flags, folder.path(), cx).await?;
-    let client = NativeClient::new(stand.base.clone())?.with_poll(POLL);
-    let asked = Asked {
-        scenario,
-        plan,
-        target: "the pipeline of this checkout".to_owned(),
-        settings: args.flags.facts(),
-        pid: stand.pid(),
-    };
-    let run = loaded(asked, client, &mut stand, &folder, cx, stop).await;
-    stand.stop().await;
-    Ok((folder, run?))
-}
-
-async fn loaded(
-    asked: Asked,
-    client: NativeClient,
-    stand: &mut Stand,
-    folder: &RunFolder,
-    cx: &Context<'_>,
-    stop: &CancellationToken,
-) -> anyhow::Result<Run> {
-    let driveable = Driveable::native(client).just_started();
-    ready(driveable.target.service(), cx, stop).await?;
-    let settings = with_start(asked.settings, stand.begun);
-    let asked = Asked { settings, ..asked };
-    // A process that has ended is gone for good: nobody starts it again.
-    let died = async |_: &tokio::sync::Notify| loop {
-        if let Some(reason) = stand.died() {
-            return reason;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
-    drive(asked, driveable, folder, died, cx, stop).await
 }
 
 #[cfg(test)]

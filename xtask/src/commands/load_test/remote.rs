@@ -9,55 +9,86 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::POLL;
 use super::drive::{Asked, drive, ready};
-use super::{Args, POLL};
+use super::subject::Address;
 use crate::commands::Context;
 use crate::exit::Failure;
 use crate::record::RunFolder;
-use crate::targets::{Address, Driveable, Service};
+use crate::targets::{self, Driveable, Service};
 
 /// So often in a row a service is not reached before it counts as gone.
 const TRIES: u32 = 5;
 /// Between two tries.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Drives the service at `url` with the body in `input`.
-///
-/// # Errors
-///
-/// A body that is no JSON, a token that is not there, a service that does not answer: all before the
-/// first job.
-pub async fn test(
-    args: &Args,
-    plan: Plan,
-    url: &Url,
-    input: &Path,
-    cx: &Context<'_>,
-    stop: &CancellationToken,
-) -> anyhow::Result<(RunFolder, Run)> {
-    let scenario = scenario(input)?;
-    let name = |failure: Failure| failure.about(&input.display().to_string());
-    args.speaks.check_body(&scenario.payload).map_err(name)?;
-    let base = base(url)?;
-    let token = args.token_env.as_deref().map(token).transpose()?;
-    let driveable = Driveable::at(Address {
-        base: base.clone(),
-        token: token.as_deref(),
-        speaks: args.speaks,
-        is_sync: args.sync,
-        poll: POLL,
-    })?;
-    let service = driveable.target.service().clone();
-    ready(&service, cx, stop).await?;
-    let folder = RunFolder::create(args.out.as_deref(), &cx.paths, &scenario.name)?;
-    let note = "cores, cpu, memory and the rest are of the driver's machine, not of the service's";
-    let mut settings = args.speaks.notes(&scenario.payload);
-    settings.push(("note", note.into()));
-    let target = base.to_string();
-    let asked = Asked { scenario, plan, target, settings, pid: None };
-    let died = async |unreached: &Notify| gone(&service, unreached).await;
-    let run = drive(asked, driveable, &folder, died, cx, stop).await?;
-    Ok((folder, run))
+/// A service that runs elsewhere, with what it is asked for.
+#[derive(Debug)]
+pub struct Remote {
+    address: Address,
+    base: Url,
+    scenario: Scenario,
+}
+
+impl Remote {
+    /// Reads the body and the token, and waits until the service can work.
+    ///
+    /// # Errors
+    ///
+    /// A body that is no JSON, a token that is not there, a service that does not answer: all before the
+    /// first job.
+    pub async fn prepare(
+        address: &Address,
+        cx: &Context<'_>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let scenario = scenario(&address.input)?;
+        let name = |failure: Failure| failure.about(&address.input.display().to_string());
+        address.speaks.check_body(&scenario.payload).map_err(name)?;
+        let base = base(&address.url)?;
+        let remote = Self { address: address.clone(), base, scenario };
+        ready(remote.driveable()?.target.service(), cx, stop).await?;
+        Ok(remote)
+    }
+
+    pub(super) fn scenario(&self) -> &str {
+        &self.scenario.name
+    }
+
+    fn driveable(&self) -> anyhow::Result<Driveable> {
+        let token = self.address.token_env.as_deref().map(token).transpose()?;
+        Driveable::at(targets::Address {
+            base: self.base.clone(),
+            token: token.as_deref(),
+            speaks: self.address.speaks,
+            is_sync: self.address.is_sync,
+            poll: POLL,
+        })
+    }
+
+    pub(super) async fn drive(
+        &self,
+        plan: &Plan,
+        folder: &RunFolder,
+        cx: &Context<'_>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Run> {
+        let driveable = self.driveable()?;
+        let service = driveable.target.service().clone();
+        let note =
+            "cores, cpu, memory and the rest are of the driver's machine, not of the service's";
+        let mut settings = self.address.speaks.notes(&self.scenario.payload);
+        settings.push(("note", note.into()));
+        let asked = Asked {
+            scenario: self.scenario.clone(),
+            plan: plan.clone(),
+            target: self.base.to_string(),
+            settings,
+            pid: None,
+        };
+        let died = async |unreached: &Notify| gone(&service, unreached).await;
+        drive(asked, driveable, folder, died, cx, stop).await
+    }
 }
 
 /// The body of the requests; its file gives it its name.

@@ -19,11 +19,11 @@ const LOOK_BACK: u32 = 20;
 #[command(next_help_heading = "When jobs are due")]
 pub struct Shape {
     /// Jobs a second, however many are in flight (open loop): what users do, who do not wait for one another
-    #[arg(long, value_name = "PER_SECOND", value_parser = rate, conflicts_with = "concurrency")]
+    #[arg(long, value_name = "PER_SECOND", value_parser = rate, conflicts_with = "concurrency", group = "open")]
     pub rate: Option<Rate>,
     /// How they come: `constant`, `poisson`, `gamma:SHAPE` (below 1 in clumps), `bursts:SIZE`, or `ramp:RATE`,
     /// from --rate to that one [default: poisson]
-    #[arg(long, value_name = "KIND", value_parser = kind, requires = "rate")]
+    #[arg(long, value_name = "KIND", value_parser = kind, requires = "open")]
     pub arrivals: Option<Kind>,
     /// Jobs come as in this file: a line each, seconds since the beginning, in order
     #[arg(long, value_name = "FILE", conflicts_with_all = ["concurrency", "rate"])]
@@ -77,7 +77,7 @@ fn rate(text: &str) -> Result<Rate, String> {
     Rate::try_from(number).map_err(|error| error.to_string())
 }
 
-fn share(text: &str) -> Result<f64, String> {
+pub(super) fn share(text: &str) -> Result<f64, String> {
     match text.trim_end_matches('%').parse::<f64>() {
         Ok(percent) if percent > 0.0 && percent < 100.0 => Ok(percent / 100.0),
         _ => Err("expected a percentage between 0 and 100".to_owned()),
@@ -99,7 +99,7 @@ fn kind(text: &str) -> Result<Kind, String> {
     }
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     let expected = || "expected a time with its unit, such as 500ms, 45s, 10m or 1h".to_owned();
     let time: jiff::SignedDuration = text.parse().map_err(|_| expected())?;
     let time = Duration::try_from(time).map_err(|_| expected())?;
@@ -114,7 +114,7 @@ fn extent(text: &str) -> Result<Until, String> {
     Ok(Until::DurationUs(micros(time)))
 }
 
-fn micros(time: Duration) -> NonZeroU64 {
+pub(super) fn micros(time: Duration) -> NonZeroU64 {
     let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     NonZeroU64::new(us).unwrap_or(NonZeroU64::MIN)
 }

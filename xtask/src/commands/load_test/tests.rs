@@ -54,3 +54,18 @@ fn jobs_that_ask_for_the_same_are_made_anew_unless_the_user_says_otherwise() {
     }
     assert_eq!(set[COLD.len()..], flags.set, "the user's come last: they count");
 }
+
+#[test]
+fn a_sweep_has_one_rate_a_probe_and_its_jobs_are_guarded() {
+    let rate = |per_s| bench::Rate::try_from(per_s).expect("a rate");
+    let mut args = Args { jobs: None, ..args() };
+    args.sweep.sweep = Some((rate(1.0), rate(10.0)));
+    let plan = args.sweep.plan(&args, rate(2.0)).expect("a plan");
+    assert_eq!((plan.is_open(), plan.n_jobs()), (true, Some(400)));
+    assert!(args.check().is_ok());
+    args.max_jobs = Some(3_199);
+    check(&args, "3200 jobs would be sent to the pipeline, the guard allows 3199");
+    args.max_jobs = None;
+    args.shape.arrivals = Some(shape::Kind::Ramp(3.0));
+    check(&args, "a probe of a sweep has one rate");
+}

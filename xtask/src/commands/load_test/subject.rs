@@ -1,0 +1,109 @@
+//! What is under test: made ready once, and driven as often as is asked. What is ours is started anew for each
+//! run, so that none finds what another one left.
+
+use std::path::PathBuf;
+
+use bench::{Plan, Run};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::checkout::Checkout;
+use super::image::Image;
+use super::remote::Remote;
+use crate::commands::Context;
+use crate::commands::stand::Flags;
+use crate::record::RunFolder;
+use crate::targets::Speaks;
+
+/// Where what is under test is found.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// The programs of this checkout.
+    Here,
+    /// A built image; empty: the one that `build-image` makes.
+    Image(String),
+    /// A service that runs elsewhere.
+    Service(Address),
+}
+
+/// A service that runs elsewhere, and how it is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Where it is.
+    pub url: Url,
+    /// The body of each request.
+    pub input: PathBuf,
+    /// What it speaks.
+    pub speaks: Speaks,
+    /// RunPod only: whether jobs go to `/runsync`.
+    pub is_sync: bool,
+    /// Name of the environment variable with its bearer token.
+    pub token_env: Option<String>,
+}
+
+/// What is under test, ready to be driven.
+#[derive(Debug)]
+pub enum Subject {
+    /// The programs of a checkout.
+    Checkout(Box<Checkout>),
+    /// An image.
+    Image(Box<Image>),
+    /// A service that runs elsewhere.
+    Service(Box<Remote>),
+}
+
+impl Subject {
+    /// Builds, finds, asks whether it is there: what is needed before the first job. `scenario` is what our own
+    /// are asked for.
+    ///
+    /// # Errors
+    ///
+    /// Usage and environment.
+    pub async fn prepare(
+        place: &Place,
+        scenario: &str,
+        flags: &Flags,
+        cx: &Context<'_>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Self> {
+        Ok(match place {
+            Place::Here => {
+                Self::Checkout(Box::new(Checkout::prepare(scenario, flags, cx, stop).await?))
+            }
+            Place::Image(image) => {
+                Self::Image(Box::new(Image::prepare(image, scenario, flags, cx, stop).await?))
+            }
+            Place::Service(address) => {
+                Self::Service(Box::new(Remote::prepare(address, cx, stop).await?))
+            }
+        })
+    }
+
+    /// What is asked for, in a word.
+    pub fn scenario(&self) -> &str {
+        match self {
+            Self::Checkout(checkout) => checkout.scenario(),
+            Self::Image(image) => image.scenario(),
+            Self::Service(remote) => remote.scenario(),
+        }
+    }
+
+    /// Drives it once. A run that ended badly is no error: it says so.
+    ///
+    /// # Errors
+    ///
+    /// It does not start, and the folder of the run cannot be written.
+    pub async fn drive(
+        &self,
+        plan: &Plan,
+        folder: &RunFolder,
+        cx: &Context<'_>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Run> {
+        match self {
+            Self::Checkout(checkout) => checkout.drive(plan, folder, cx, stop).await,
+            Self::Image(image) => image.drive(plan, folder, cx, stop).await,
+            Self::Service(remote) => remote.drive(plan, folder, cx, stop).await,
+        }
+    }
+}
