@@ -50,15 +50,12 @@ impl Record {
     /// The times of `samples`, in any order.
     pub fn of<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> Self {
         let mut record = Self::default();
-        samples.into_iter().for_each(|sample| record.add(sample));
-        record
-    }
-
-    /// Adds a job. One that did not end well has no times.
-    pub fn add(&mut self, sample: &Sample) {
-        if sample.outcome == Outcome::Ok {
-            self.group(Labels::of(sample)).add(sample);
+        let mut places = Vec::new();
+        for sample in samples.into_iter().filter(|sample| sample.outcome == Outcome::Ok) {
+            // One that did not end well has no times.
+            record.group(Labels::of(sample)).add(sample, &mut places);
         }
+        record
     }
 
     /// Adds every job of `other`.
@@ -137,14 +134,18 @@ impl Times {
         &self.stages
     }
 
-    fn add(&mut self, sample: &Sample) {
+    /// Adds a job. `places` are those of the stages of the job before: this one mostly has the same stages in
+    /// the same order, and then no name is searched for.
+    fn add(&mut self, sample: &Sample, places: &mut Vec<usize>) {
         self.latency.add(sample.latency_us());
         if let Some(start) = sample.started_us {
             self.service.add(sample.finished_us.saturating_sub(start));
         }
         self.queue.add(waited_us(sample));
-        for span in &sample.stages {
-            self.stage(&span.name).add(span.end_us.saturating_sub(span.start_us));
+        places.resize(sample.stages.len().max(places.len()), 0);
+        for (span, place) in sample.stages.iter().zip(places) {
+            *place = self.place(&span.name, *place);
+            self.stages[*place].1.add(span.end_us.saturating_sub(span.start_us));
         }
     }
 
@@ -152,18 +153,22 @@ impl Times {
         self.latency.merge(&other.latency);
         self.service.merge(&other.service);
         self.queue.merge(&other.queue);
-        for (name, times) in &other.stages {
-            self.stage(name).merge(times);
+        for (index, (name, times)) in other.stages.iter().enumerate() {
+            let place = self.place(name, index);
+            self.stages[place].1.merge(times);
         }
     }
 
-    fn stage(&mut self, name: &str) -> &mut Distribution {
+    /// Where the stage `name` is counted, perhaps at `guess`.
+    fn place(&mut self, name: &str, guess: usize) -> usize {
+        if self.stages.get(guess).is_some_and(|(known, _)| known == name) {
+            return guess;
+        }
         let place = self.stages.binary_search_by(|(known, _)| known.as_str().cmp(name));
-        let index = place.unwrap_or_else(|index| {
+        place.unwrap_or_else(|index| {
             self.stages.insert(index, (name.to_owned(), Distribution::default()));
             index
-        });
-        &mut self.stages[index].1
+        })
     }
 }
 
