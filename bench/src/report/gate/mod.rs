@@ -5,11 +5,13 @@
 //! interval, pairs and limit in one line, then the figure that decides, then what advises.
 
 mod of;
+mod pooled;
 mod sections;
 
 use std::collections::BTreeMap;
 
 pub use self::of::Told;
+pub use self::pooled::Pooled;
 use self::sections::{counted, percent};
 use crate::Distribution;
 use crate::comparison::{Better, Difference, Unit};
@@ -67,6 +69,8 @@ pub struct Gate {
     pub files: Vec<(String, String)>,
     /// The latencies of all runs of a side, merged. None: the gate is of something else.
     pub latencies: Option<[Distribution; 2]>,
+    /// Their percentiles. Empty: the gate is of something else.
+    pub pooled: Vec<Pooled>,
 }
 
 /// What a gate decided.
