@@ -16,6 +16,7 @@ use serde::Serialize;
 
 pub use self::differences::Difference;
 pub use self::interval::Ratio;
+pub(crate) use self::interval::interval_of_share;
 pub use self::markdown::{PAGE, files, markdown, page};
 pub use self::metric::{Better, Level, Metric, Section, Unit, Word};
 pub use self::warnings::{Side, Warning};

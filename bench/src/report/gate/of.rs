@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::objectives::{Promise, Served};
 use super::pooled::Latencies;
 use super::{Advice, Counter, Effect, Gate, Null, Ruling, Slot, StageEffect};
 use crate::comparison::{Better, Section, Unit};
@@ -11,7 +12,7 @@ use crate::report::Side;
 use crate::{Comparison, Figure, Outcome, Run, Runs, Sample, figures};
 
 /// What is known of a gate beside its runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Told {
     /// What was typed.
     pub command: String,
@@ -19,6 +20,8 @@ pub struct Told {
     pub facts: Vec<(String, String)>,
     /// Raw files, and what stands in each.
     pub files: Vec<(String, String)>,
+    /// What is promised of what there is now.
+    pub promises: Vec<Promise>,
     /// Where the drawing of pairs for the intervals of pooled percentiles begins.
     pub seed: u64,
 }
@@ -34,6 +37,7 @@ impl Gate {
         let primary = known.effect(&judged.primary);
         let times = Latencies::of(runs);
         let latencies = times.merged();
+        let served = Served::of(runs, &latencies[1]);
         let stages = known.stages(judged, runs);
         let is_stage = |effect: &Effect| known.section(&effect.name) == Some(Section::Stage);
         let others = judged.advisory.iter().map(|effect| known.effect(effect));
@@ -57,7 +61,7 @@ impl Gate {
             others: others.filter(|effect| !is_stage(effect)).collect(),
             stages,
             counters: judged.counters.iter().map(counter).collect(),
-            objectives: Vec::new(),
+            objectives: told.promises.iter().map(|it| it.objective(&served)).collect(),
             warnings: warnings(judged),
             differences: comparison.differences,
             environment: environment(&first.base),

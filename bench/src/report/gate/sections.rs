@@ -1,7 +1,7 @@
 //! The sections of the page of a gate.
 
 use super::pooled;
-use super::{Advice, Counter, Effect, Gate, Null, Objective, Ruling, Slot, StageEffect};
+use super::{Advice, Counter, Effect, Gate, Null, Ruling, Slot, StageEffect};
 use crate::comparison::{Better, Difference};
 use crate::page::Block;
 use crate::picture::{self, Pairs};
@@ -151,24 +151,6 @@ pub(super) fn latencies(gate: &Gate) -> Vec<Block> {
 
 fn largest(times: &Distribution) -> String {
     times.max_us().map_or_else(|| "none".to_owned(), text::duration)
-}
-
-pub(super) fn objectives(gate: &Gate) -> Vec<Block> {
-    if gate.objectives.is_empty() {
-        return Vec::new();
-    }
-    let rows = gate.objectives.iter().map(|Objective { promise, seen, is_kept }| {
-        let word = match is_kept {
-            Some(true) => "kept",
-            Some(false) => "BROKEN",
-            None => "not known",
-        };
-        [promise.clone(), seen.clone(), word.to_owned()]
-    });
-    vec![
-        Block::heading("Service level objectives"),
-        Block::table(["objective", "seen", "reads"], rows),
-    ]
 }
 
 pub(super) fn others(gate: &Gate) -> Vec<Block> {

@@ -174,22 +174,30 @@ fn the_page_is_small_and_has_its_pictures() {
 }
 
 #[test]
-fn runs_have_pooled_percentiles_which_do_not_decide() {
+fn runs_have_pooled_percentiles_and_objectives_and_neither_decides() {
     let runs = crate::paired::tests::series(12, 1.3, 80);
     let (metrics, pairs) = crate::paired(&runs, crate::PRIMARY).expect("pairs");
     let rule = crate::gate::Rule::default();
     let judged = crate::gate::judge(&metrics, &pairs, &rule).expect("judged");
-    let gate = |seed| {
-        let told = Told { seed, ..Told::default() };
+    let promises = vec![
+        Promise::Latency { quantile: 0.5, at_most_s: 0.1 },
+        Promise::Latency { quantile: 0.5, at_most_s: 1e6 },
+        Promise::Failed { at_most: 0.5 },
+    ];
+    let gate = |seed, promises: &[Promise]| {
+        let told = Told { seed, promises: promises.to_vec(), ..Told::default() };
         Gate::of(&judged, &rule, &runs, told).expect("runs")
     };
-    let (found, plain) = (gate(1), gate(2));
+    let (found, plain) = (gate(1, &promises), gate(2, &[]));
     let [p50, other] = [&found, &plain].map(|gate| gate.pooled[0].change.expect("carried"));
     assert!((p50[0] - 0.3).abs() < 0.05 && p50[1] > 0.2 && p50[2] < 0.4, "{p50:?}");
     assert!(p50 != other && p50[0].to_bits() == other[0].to_bits(), "another seed: {other:?}");
-    assert_eq!(plain.ruling, found.ruling);
+    let kept: Vec<Option<bool>> = found.objectives.iter().map(|it| it.is_kept).collect();
+    assert_eq!(kept, [Some(false), Some(true), Some(true)]);
+    assert_eq!(found.objectives[2].seen, "0.0 % (0.0 % to 0.8 %; 0 of 480 jobs)");
+    assert_eq!((plain.objectives.len(), &plain.ruling), (0, &found.ruling));
     let page = page(&found);
     for text in [page.markdown(), words(&page.html()), page.json()] {
-        assert!(text.contains("whole pairs of runs"), "{text}");
+        assert!(text.contains("whole pairs of runs") && text.contains("0 of 480 jobs"), "{text}");
     }
 }
