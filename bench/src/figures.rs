@@ -29,11 +29,11 @@ pub struct Figure {
     pub value: f64,
 }
 
-/// All that `run` says of itself, the latency first. Times are microseconds, of jobs that ended well; of a
-/// run without such a job nothing is said.
+/// All that `run` says of itself, the latency first. Times are microseconds, of measured jobs that ended well; of
+/// a run without such a job nothing is said.
 pub fn figures(run: &Run) -> Vec<Figure> {
     let jobs: Vec<&Sample> =
-        run.samples.iter().filter(|sample| sample.outcome == Outcome::Ok).collect();
+        run.measured().filter(|sample| sample.outcome == Outcome::Ok).collect();
     if jobs.is_empty() {
         return Vec::new();
     }
@@ -95,8 +95,8 @@ fn of_run(name: &str, unit: Unit, better: Better, value: f64) -> Figure {
 }
 
 fn throughput(run: &Run, n_ok: usize) -> Option<Figure> {
-    let first = run.samples.iter().map(|sample| sample.planned_us).min()?;
-    let last = run.samples.iter().map(|sample| sample.finished_us).max()?;
+    let first = run.measured().map(|sample| sample.planned_us).min()?;
+    let last = run.measured().map(|sample| sample.finished_us).max()?;
     let span = last.checked_sub(first).filter(|&span| span > 0)?;
     let rate = n_ok as f64 * 3.6e9 / span as f64;
     Some(of_run("throughput", Unit::Rate, Better::Higher, rate))
@@ -181,6 +181,15 @@ mod tests {
         run.samples.iter_mut().for_each(|sample| sample.outcome = Outcome::Cancelled);
         assert_eq!(super::figures(&run), []);
     }
+    #[test]
+    fn a_warm_up_is_in_no_time_and_in_no_throughput() {
+        let measured = run(Shape { jobs: 20, ..Shape::default() });
+        let mut warmed = measured.clone();
+        let cold = Sample { phase: crate::Phase::WarmUp, ..measured.samples[0].clone() };
+        warmed.samples.push(Sample { finished_us: 900_000_000, ..cold });
+        assert_eq!(figures(&warmed), figures(&measured));
+    }
+
     #[test]
     fn cards_that_were_seen_have_a_time_for_each_job() {
         let mut run = run(Shape { jobs: 20, fails: 4, ..Shape::default() });

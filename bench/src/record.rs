@@ -47,12 +47,13 @@ pub struct Times {
 }
 
 impl Record {
-    /// The times of `samples`, in any order.
+    /// The times of measured jobs, in any order; those of a warm-up and a cool-down are left out, as are jobs that
+    /// did not end well.
     pub fn of<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> Self {
         let mut record = Self::default();
         let mut places = Vec::new();
-        for sample in samples.into_iter().filter(|sample| sample.outcome == Outcome::Ok) {
-            // One that did not end well has no times.
+        let counts = |sample: &&Sample| sample.phase.is_measured() && sample.outcome == Outcome::Ok;
+        for sample in samples.into_iter().filter(counts) {
             record.group(Labels::of(sample)).add(sample, &mut places);
         }
         record
@@ -221,6 +222,13 @@ mod tests {
         let heavy = record.times(&Slice::Class("heavy".to_owned()));
         let render = &heavy.stages()[0];
         assert_eq!((render.0.as_str(), render.1.max_us()), ("render", Some(2500)));
+    }
+
+    #[test]
+    fn a_warm_up_and_a_cool_down_are_not_recorded() {
+        let of = |phase| Sample { phase, ..labelled("light", "LOW", 9) };
+        let jobs = [of(crate::Phase::WarmUp), of(crate::Phase::CoolDown), sample(5, 8)];
+        assert_eq!(Record::of(&jobs), Record::of(&[sample(5, 8)]));
     }
 
     #[test]

@@ -185,7 +185,7 @@ fn pairs(runs: &[Runs], name: &str) -> Vec<Pair> {
 }
 
 fn well(run: &Run) -> impl Iterator<Item = &Sample> {
-    run.samples.iter().filter(|sample| sample.outcome == Outcome::Ok)
+    run.measured().filter(|sample| sample.outcome == Outcome::Ok)
 }
 
 fn n_ok(runs: &[Runs], of: fn(&Runs) -> &Run) -> u64 {
