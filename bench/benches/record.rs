@@ -1,7 +1,8 @@
 //! What a million jobs cost: to record, merge, sum up, compare, report and export them.
 //!
 //! Processor time of the whole process is measured, of all its threads together: machines on which this is
-//! run have other work to do, which shall not count.
+//! run have other work to do, which shall not count. How long somebody waits is measured of two of them, and
+//! is worth something on an idle machine alone.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -145,6 +146,18 @@ fn million(criterion: &mut Criterion<ProcessorTime>) {
     group.finish();
 }
 
+/// How long somebody waits, by the wall clock.
+fn waited(criterion: &mut Criterion) {
+    let (run, half) = (run(samples(MILLION)), run(samples(MILLION / 2)));
+    let mut group = criterion.benchmark_group("million, by the clock");
+    group.sample_size(10).throughput(Throughput::Elements(MILLION));
+    group.bench_function("report", |bencher| bencher.iter(|| report::files(black_box(&run))));
+    group.bench_function("compare", |bencher| {
+        bencher.iter(|| Comparison::of(black_box(&half), black_box(&half)));
+    });
+    group.finish();
+}
+
 fn lines(criterion: &mut Criterion<ProcessorTime>) {
     let samples = samples(100_000);
     let text: String = samples.iter().filter_map(|sample| raw::line(sample).ok()).collect();
@@ -165,4 +178,9 @@ criterion_group! {
     config = Criterion::default().with_measurement(ProcessorTime);
     targets = million, lines
 }
-criterion_main!(benches);
+criterion_group! {
+    name = clock;
+    config = Criterion::default();
+    targets = waited
+}
+criterion_main!(benches, clock);

@@ -33,14 +33,18 @@ pub struct Wait {
 impl ColdStart {
     /// Over the jobs that ended well. None: of no job it is known that it met one.
     pub fn of(samples: &[Sample]) -> Option<Self> {
+        let is_cold = |sample: &Sample| sample.extra.get(COLD) == Some(&true.into());
+        let well = || samples.iter().filter(|sample| sample.outcome == Outcome::Ok);
+        if !well().any(is_cold) {
+            return None;
+        }
         let mut found = Self::default();
-        for sample in samples.iter().filter(|sample| sample.outcome == Outcome::Ok) {
-            let is_cold = sample.extra.get(COLD) == Some(&true.into());
-            let wait = if is_cold { &mut found.cold } else { &mut found.warm };
+        for sample in well() {
+            let wait = if is_cold(sample) { &mut found.cold } else { &mut found.warm };
             wait.latency.add(sample.latency_us());
             wait.queue.add(Parts::of(sample).queue_us);
         }
-        (found.cold.latency.n() > 0).then_some(found)
+        Some(found)
     }
 
     /// `cold start: 2 of 80 jobs, mean latency 4.10 s, mean queue wait 3.00 s; the others: p50 1.00 s (…)`.

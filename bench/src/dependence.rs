@@ -75,13 +75,13 @@ fn alikeness(ranks: &[f64]) -> f64 {
 
 /// The rank of each time less the mean rank; equal times have the mean of their ranks.
 pub(crate) fn ranks(times: &[u64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..times.len()).collect();
-    order.sort_by_key(|&index| times[index]);
+    let mut order: Vec<(u64, usize)> = times.iter().copied().zip(0..).collect();
+    order.sort_unstable();
     let mut ranks = vec![0.0; times.len()];
     let mut below = 0;
-    for equal in order.chunk_by(|&one, &other| times[one] == times[other]) {
+    for equal in order.chunk_by(|(one, _), (other, _)| one == other) {
         let rank = below as f64 + equal.len() as f64 / 2.0;
-        equal.iter().for_each(|&index| ranks[index] = rank - times.len() as f64 / 2.0);
+        equal.iter().for_each(|&(_, index)| ranks[index] = rank - times.len() as f64 / 2.0);
         below += equal.len();
     }
     ranks

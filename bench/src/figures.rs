@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::comparison::{Better, Section, Unit};
 use crate::quantile::rank;
-use crate::{Ending, Outcome, Parts, Run, Sample};
+use crate::{Ending, Outcome, Parts, Run, Sample, Usage};
 
 /// Name of the figure that decides, unless a policy names another.
 pub const PRIMARY: &str = "latency p50";
@@ -29,11 +29,11 @@ pub struct Figure {
     pub value: f64,
 }
 
-/// All that `run` says of itself, the latency first. Times are microseconds, of jobs that ended well; of a
-/// run without such a job nothing is said.
+/// All that `run` says of itself, the latency first. Times are microseconds, of measured jobs that ended well; of
+/// a run without such a job nothing is said.
 pub fn figures(run: &Run) -> Vec<Figure> {
     let jobs: Vec<&Sample> =
-        run.samples.iter().filter(|sample| sample.outcome == Outcome::Ok).collect();
+        run.measured().filter(|sample| sample.outcome == Outcome::Ok).collect();
     if jobs.is_empty() {
         return Vec::new();
     }
@@ -61,6 +61,7 @@ pub fn figures(run: &Run) -> Vec<Figure> {
     }
     figures.extend(throughput(run, jobs.len()));
     figures.extend(processor(run, jobs.len()));
+    figures.extend(cards(run, jobs.len()));
     figures.extend(memory(run));
     figures.extend(counters(run));
     figures
@@ -94,8 +95,8 @@ fn of_run(name: &str, unit: Unit, better: Better, value: f64) -> Figure {
 }
 
 fn throughput(run: &Run, n_ok: usize) -> Option<Figure> {
-    let first = run.samples.iter().map(|sample| sample.planned_us).min()?;
-    let last = run.samples.iter().map(|sample| sample.finished_us).max()?;
+    let first = run.measured().map(|sample| sample.planned_us).min()?;
+    let last = run.measured().map(|sample| sample.finished_us).max()?;
     let span = last.checked_sub(first).filter(|&span| span > 0)?;
     let rate = n_ok as f64 * 3.6e9 / span as f64;
     Some(of_run("throughput", Unit::Rate, Better::Higher, rate))
@@ -106,14 +107,26 @@ fn processor(run: &Run, n_ok: usize) -> Option<Figure> {
     if run.usage.is_empty() || run.ending != Ending::Complete {
         return None;
     }
-    let mut before = 0;
-    let mut used = 0.0;
-    for look in &run.usage {
-        // A look tells of the time since the one before.
-        used += look.cpu_cores * look.at_us.saturating_sub(before) as f64;
-        before = look.at_us;
-    }
+    let used = over_time(run, |look| look.cpu_cores);
     Some(of_run("CPU time a job", Unit::Time, Better::Lower, used / n_ok as f64))
+}
+
+/// The time in which a kernel ran on a card, all cards together, for each job: of all programs, since a card
+/// does not say whose it was. None: no card was seen, or the run did not come to its end.
+fn cards(run: &Run, n_ok: usize) -> Option<Figure> {
+    let is_seen = run.usage.iter().any(|look| !look.gpus.is_empty());
+    if !is_seen || run.ending != Ending::Complete {
+        return None;
+    }
+    let used = over_time(run, |look| look.gpus.iter().map(|card| card.busy).sum());
+    Some(of_run("GPU time a job", Unit::Time, Better::Lower, used / n_ok as f64))
+}
+
+/// What was in use, times the microseconds for which it was: a look tells of the time since the one before.
+fn over_time(run: &Run, in_use: impl Fn(&Usage) -> f64) -> f64 {
+    let before = std::iter::once(0).chain(run.usage.iter().map(|look| look.at_us));
+    let spans = run.usage.iter().zip(before);
+    spans.map(|(look, before)| in_use(look) * look.at_us.saturating_sub(before) as f64).sum()
 }
 
 fn memory(run: &Run) -> Option<Figure> {
@@ -134,7 +147,7 @@ fn counters(run: &Run) -> Vec<Figure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Usage;
+    use crate::GpuUsage;
     use crate::picture::sample_runs::{Shape, run};
 
     fn value(figures: &[Figure], name: &str) -> Option<f64> {
@@ -167,5 +180,33 @@ mod tests {
         insta::assert_snapshot!(names.join("\n"));
         run.samples.iter_mut().for_each(|sample| sample.outcome = Outcome::Cancelled);
         assert_eq!(super::figures(&run), []);
+    }
+    #[test]
+    fn a_warm_up_is_in_no_time_and_in_no_throughput() {
+        let measured = run(Shape { jobs: 20, ..Shape::default() });
+        let mut warmed = measured.clone();
+        let cold = Sample { phase: crate::Phase::WarmUp, ..measured.samples[0].clone() };
+        warmed.samples.push(Sample { finished_us: 900_000_000, ..cold });
+        assert_eq!(figures(&warmed), figures(&measured));
+    }
+
+    #[test]
+    fn cards_that_were_seen_have_a_time_for_each_job() {
+        let mut run = run(Shape { jobs: 20, fails: 4, ..Shape::default() });
+        let look = |at_us, busy: &[f64]| Usage {
+            at_us,
+            gpus: busy.iter().map(|&busy| GpuUsage { busy, ..GpuUsage::default() }).collect(),
+            ..Usage::default()
+        };
+        run.usage = vec![look(1_000_000, &[]), look(4_000_000, &[])];
+        assert_eq!(value(&figures(&run), "GPU time a job"), None, "no card");
+        // Half a second of one card, three seconds of one and one and a half of the other, over 15 jobs.
+        run.usage = vec![look(1_000_000, &[0.5, 0.0]), look(4_000_000, &[1.0, 0.5])];
+        assert_eq!(value(&figures(&run), "GPU time a job"), Some(5e6 / 15.0));
+        assert_eq!(value(&figures(&run), "CPU time a job"), Some(0.0));
+        run.usage[1].gpus.clear();
+        assert_eq!(value(&figures(&run), "GPU time a job"), Some(0.5e6 / 15.0), "it is gone");
+        run.ending = Ending::CutShort;
+        assert_eq!(value(&figures(&run), "GPU time a job"), None);
     }
 }

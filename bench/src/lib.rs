@@ -11,6 +11,7 @@
 //!
 //! Instants are microseconds since the run began (`…_us`), on one monotonic clock.
 
+mod beside;
 mod cold;
 pub mod comparison;
 #[cfg(test)]

@@ -152,7 +152,7 @@ const fn unit(unit: Unit) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::gate::{Rule, Verdict, judge};
     use crate::picture::sample_runs::{Shape, run};
@@ -166,7 +166,7 @@ mod tests {
         run
     }
 
-    fn series(n_pairs: u64, slow: f64, n_requests: u64) -> Vec<Runs> {
+    pub(crate) fn series(n_pairs: u64, slow: f64, n_requests: u64) -> Vec<Runs> {
         let pair = |pair: u64| Runs {
             order: if pair % 4 < 2 { Order::BaseFirst } else { Order::CandidateFirst },
             base: measured(3 * pair + 1, 1.0, 80),

@@ -47,18 +47,16 @@ pub struct Times {
 }
 
 impl Record {
-    /// The times of `samples`, in any order.
+    /// The times of measured jobs, in any order; those of a warm-up and a cool-down are left out, as are jobs that
+    /// did not end well.
     pub fn of<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> Self {
         let mut record = Self::default();
-        samples.into_iter().for_each(|sample| record.add(sample));
-        record
-    }
-
-    /// Adds a job. One that did not end well has no times.
-    pub fn add(&mut self, sample: &Sample) {
-        if sample.outcome == Outcome::Ok {
-            self.group(Labels::of(sample)).add(sample);
+        let mut places = Vec::new();
+        let counts = |sample: &&Sample| sample.phase.is_measured() && sample.outcome == Outcome::Ok;
+        for sample in samples.into_iter().filter(counts) {
+            record.group(Labels::of(sample)).add(sample, &mut places);
         }
+        record
     }
 
     /// Adds every job of `other`.
@@ -137,14 +135,18 @@ impl Times {
         &self.stages
     }
 
-    fn add(&mut self, sample: &Sample) {
+    /// Adds a job. `places` are those of the stages of the job before: this one mostly has the same stages in
+    /// the same order, and then no name is searched for.
+    fn add(&mut self, sample: &Sample, places: &mut Vec<usize>) {
         self.latency.add(sample.latency_us());
         if let Some(start) = sample.started_us {
             self.service.add(sample.finished_us.saturating_sub(start));
         }
         self.queue.add(waited_us(sample));
-        for span in &sample.stages {
-            self.stage(&span.name).add(span.end_us.saturating_sub(span.start_us));
+        places.resize(sample.stages.len().max(places.len()), 0);
+        for (span, place) in sample.stages.iter().zip(places) {
+            *place = self.place(&span.name, *place);
+            self.stages[*place].1.add(span.end_us.saturating_sub(span.start_us));
         }
     }
 
@@ -152,18 +154,22 @@ impl Times {
         self.latency.merge(&other.latency);
         self.service.merge(&other.service);
         self.queue.merge(&other.queue);
-        for (name, times) in &other.stages {
-            self.stage(name).merge(times);
+        for (index, (name, times)) in other.stages.iter().enumerate() {
+            let place = self.place(name, index);
+            self.stages[place].1.merge(times);
         }
     }
 
-    fn stage(&mut self, name: &str) -> &mut Distribution {
+    /// Where the stage `name` is counted, perhaps at `guess`.
+    fn place(&mut self, name: &str, guess: usize) -> usize {
+        if self.stages.get(guess).is_some_and(|(known, _)| known == name) {
+            return guess;
+        }
         let place = self.stages.binary_search_by(|(known, _)| known.as_str().cmp(name));
-        let index = place.unwrap_or_else(|index| {
+        place.unwrap_or_else(|index| {
             self.stages.insert(index, (name.to_owned(), Distribution::default()));
             index
-        });
-        &mut self.stages[index].1
+        })
     }
 }
 
@@ -216,6 +222,13 @@ mod tests {
         let heavy = record.times(&Slice::Class("heavy".to_owned()));
         let render = &heavy.stages()[0];
         assert_eq!((render.0.as_str(), render.1.max_us()), ("render", Some(2500)));
+    }
+
+    #[test]
+    fn a_warm_up_and_a_cool_down_are_not_recorded() {
+        let of = |phase| Sample { phase, ..labelled("light", "LOW", 9) };
+        let jobs = [of(crate::Phase::WarmUp), of(crate::Phase::CoolDown), sample(5, 8)];
+        assert_eq!(Record::of(&jobs), Record::of(&[sample(5, 8)]));
     }
 
     #[test]

@@ -27,12 +27,11 @@ pub struct Rtf {
 impl Rtf {
     /// Over the jobs that ended well and whose length is known. None: there is no such job.
     pub fn of(samples: &[Sample]) -> Option<Self> {
-        let mut in_turn: Vec<&Sample> = samples.iter().collect();
-        in_turn.sort_by_key(|sample| (sample.sent_us, sample.job));
-        let known: Vec<(u64, u64)> = in_turn
-            .into_iter()
-            .filter_map(|job| Some((processing_us(job), media_ms(job)?)))
-            .collect();
+        let mut in_turn: Vec<(&Sample, u64)> =
+            samples.iter().filter_map(|job| Some((job, media_ms(job)?))).collect();
+        in_turn.sort_by_key(|(job, _)| (job.sent_us, job.job));
+        let known: Vec<(u64, u64)> =
+            in_turn.into_iter().map(|(job, ms)| (processing_us(job), ms)).collect();
         let factors: Vec<u64> = known
             .iter()
             .map(|&(us, ms)| (us as f64 / (ms as f64 * 1e3) * PARTS).round() as u64)

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use crate::beside::beside;
 use crate::{Distribution, Outcome, Parts, Sample};
 
 /// What the samples of a run say. Times are those of jobs that ended well; all others are counted.
@@ -49,10 +50,13 @@ impl Summary {
         // What the jobs are worth is seen in the order in which they were sent.
         let mut in_turn: Vec<&Sample> =
             samples.iter().filter(|sample| sample.phase.is_measured()).collect();
-        let mut summary = Self { span_us: span_us(&in_turn), ..Self::default() };
         in_turn.sort_by_key(|sample| (sample.sent_us, sample.job));
+        let mut summary = Self::default();
         let mut series = Series::default();
+        let (mut first_us, mut last_us) = (u64::MAX, 0);
         for sample in in_turn {
+            first_us = first_us.min(sample.planned_us);
+            last_us = last_us.max(sample.finished_us);
             match &sample.outcome {
                 Outcome::Ok => {
                     let parts = Parts::of(sample);
@@ -63,23 +67,19 @@ impl Summary {
                 Outcome::Cancelled => summary.n_cancelled += 1,
             }
         }
+        summary.span_us = last_us.saturating_sub(first_us);
         summary.distribute(series);
         summary
     }
 
     /// Makes distributions of `series`; of the stages beside all others, since both are as much work.
     fn distribute(&mut self, series: Series<'_>) {
-        let Series { latency, service, lag, submit, queue, rest, stages } = series;
-        std::thread::scope(|scope| {
-            let stages = scope.spawn(|| in_order(stages));
-            self.latency = Distribution::of_series(&latency);
-            self.service = Distribution::of_series(&service);
-            self.lag = Distribution::of_series(&lag);
-            self.submit = Distribution::of_series(&submit);
-            self.queue = Distribution::of_series(&queue);
-            self.rest = Distribution::of_series(&rest);
-            self.stages = stages.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        });
+        let Series { latency, service, lag, submit, queue, rest, stages, .. } = series;
+        let of_jobs =
+            || [latency, service, lag, submit, queue, rest].map(|it| Distribution::of_series(&it));
+        let (stages, of_jobs) = beside(|| in_order(stages), of_jobs);
+        [self.latency, self.service, self.lag, self.submit, self.queue, self.rest] = of_jobs;
+        self.stages = stages;
     }
 
     fn count(&mut self, sample: &Sample, parts: Parts) {
@@ -108,7 +108,11 @@ struct Series<'a> {
     submit: Vec<u64>,
     queue: Vec<u64>,
     rest: Vec<u64>,
-    stages: BTreeMap<&'a str, Stage>,
+    /// By name, in the order in which they were first met.
+    stages: Vec<(&'a str, Stage)>,
+    /// Where the stages of the job before stand in `stages`: the next one mostly has the same in the same
+    /// order, and then no name is searched for.
+    places: Vec<usize>,
 }
 
 #[derive(Default)]
@@ -127,28 +131,36 @@ impl<'a> Series<'a> {
         self.submit.push(parts.submit_us);
         self.queue.push(parts.queue_us);
         self.rest.push(parts.rest_us);
-        for span in &sample.stages {
-            let stage = self.stages.entry(&span.name).or_default();
+        let Self { stages, places, .. } = self;
+        places.resize(sample.stages.len().max(places.len()), 0);
+        for (span, place) in sample.stages.iter().zip(places) {
+            *place = self::place(stages, &span.name, *place);
+            let stage = &mut stages[*place].1;
             stage.durations.push(span.end_us.saturating_sub(span.start_us));
             stage.starts_us += u128::from(span.start_us.saturating_sub(sample.sent_us));
         }
     }
 }
 
-fn in_order(stages: BTreeMap<&str, Stage>) -> Vec<StageSummary> {
-    let mut stages: Vec<(&str, Stage)> = stages.into_iter().collect();
-    stages.sort_by_key(|(_, stage)| stage.starts_us / (stage.durations.len().max(1) as u128));
+/// Where `name` stands in `stages`, perhaps at `guess`; a new one comes last.
+fn place<'a>(stages: &mut Vec<(&'a str, Stage)>, name: &'a str, guess: usize) -> usize {
+    if stages.get(guess).is_some_and(|(known, _)| *known == name) {
+        return guess;
+    }
+    stages.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
+        stages.push((name, Stage::default()));
+        stages.len() - 1
+    })
+}
+
+fn in_order(mut stages: Vec<(&str, Stage)>) -> Vec<StageSummary> {
+    let start = |stage: &Stage| stage.starts_us / (stage.durations.len().max(1) as u128);
+    stages.sort_by_key(|(name, stage)| (start(stage), *name));
     let summary = |(name, stage): (&str, Stage)| StageSummary {
         name: name.to_owned(),
         duration: Distribution::of_series(&stage.durations),
     };
     stages.into_iter().map(summary).collect()
-}
-
-fn span_us(samples: &[&Sample]) -> u64 {
-    let first = samples.iter().map(|sample| sample.planned_us).min();
-    let last = samples.iter().map(|sample| sample.finished_us).max();
-    first.zip(last).map_or(0, |(first, last)| last.saturating_sub(first))
 }
 
 #[cfg(test)]
@@ -201,6 +213,34 @@ mod tests {
         assert_eq!(summary.parts.total_us(), 200);
         assert!(summary.closure_error.abs() < f64::EPSILON);
         assert_eq!(summary.span_us, 1_000_100);
+    }
+
+    #[test]
+    fn a_stage_is_found_wherever_it_stands_in_a_job() {
+        let job = |names: &[(&str, u64)]| Sample {
+            stages: names.iter().map(|&(name, us)| span(name, 0, us)).collect(),
+            ..sample(0, 100)
+        };
+        let jobs = [
+            job(&[("a", 1), ("b", 10)]),
+            job(&[("b", 20), ("a", 2)]),
+            job(&[("b", 30)]),
+            job(&[]),
+            job(&[("a", 3), ("c", 9), ("b", 40), ("a", 4)]),
+            job(&[("c", 8)]),
+        ];
+        let expected = [("a", 4, 10), ("b", 4, 100), ("c", 2, 17)];
+        let sums = |name: &str, times: &Distribution| {
+            let n = times.n();
+            (name.to_owned(), n, (times.mean_us().unwrap_or_default() * n as f64).round() as u64)
+        };
+        let expected = expected.map(|(name, n, sum)| (name.to_owned(), n, sum));
+        let summary = Summary::of(&jobs);
+        let found = summary.stages.iter().map(|stage| sums(&stage.name, &stage.duration));
+        assert_eq!(found.collect::<Vec<_>>(), expected);
+        let times = crate::Record::of(&jobs).times(&crate::Slice::All);
+        let found = times.stages().iter().map(|(name, times)| sums(name, times));
+        assert_eq!(found.collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -26,7 +26,12 @@ fn three_digits(value: f64) -> String {
 /// What is known about quantile `q` of `times`: `p95 6.10 s (5.90 s to 6.40 s)`, or
 /// `p99 > 6.10 s (n = 80; needs 368)`.
 pub fn quantile(times: &Distribution, q: f64) -> String {
-    format!("p{} {}", (q * 1e5).round() / 1e3, estimate(times, q))
+    format!("{} {}", percentile(q), estimate(times, q))
+}
+
+/// The name of quantile `q`: `p50`, `p99.9`.
+pub fn percentile(q: f64) -> String {
+    format!("p{}", (q * 1e5).round() / 1e3)
 }
 
 /// [`quantile`] without its name, for a cell of a table. Where jobs wait for one another, what was seen is

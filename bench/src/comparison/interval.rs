@@ -78,6 +78,13 @@ impl Ratio {
 /// Half of what an interval of 95 % leaves out.
 const TAIL: f64 = 0.025;
 
+/// The exact 95 % interval of a share of which `n_hits` of `n` were seen (Clopper and Pearson, *Biometrika*
+/// 26, 1934). None: there are none.
+pub(crate) fn interval_of_share(n_hits: u64, n: u64) -> Option<[f64; 2]> {
+    let low = |n_hits| if n_hits == 0 { 0.0 } else { least_share(n_hits, n) };
+    (n > 0).then(|| [low(n_hits), 1.0 - low(n - n_hits)])
+}
+
 /// The smallest share with which `n_hits` of `n` or more are at least [`TAIL`] likely.
 fn least_share(n_hits: u64, n: u64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);

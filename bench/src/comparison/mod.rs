@@ -16,9 +16,11 @@ use serde::Serialize;
 
 pub use self::differences::Difference;
 pub use self::interval::Ratio;
+pub(crate) use self::interval::interval_of_share;
 pub use self::markdown::{PAGE, files, markdown, page};
 pub use self::metric::{Better, Level, Metric, Section, Unit, Word};
 pub use self::warnings::{Side, Warning};
+use crate::beside::beside;
 use crate::{Doubt, Run, Summary};
 
 /// Before and after.
@@ -76,13 +78,13 @@ impl Arm {
 impl Comparison {
     /// Compares `after` with `before`.
     pub fn of(before: &Run, after: &Run) -> Self {
+        let summed_up = |run: &Run| {
+            let summary = Summary::of(&run.samples);
+            (Arm::of(run, &summary), summary)
+        };
         // Both are as much work.
-        let summaries = std::thread::scope(|scope| {
-            let first = scope.spawn(|| Summary::of(&before.samples));
-            let second = Summary::of(&after.samples);
-            (first.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), second)
-        });
-        let arms = (Arm::of(before, &summaries.0), Arm::of(after, &summaries.1));
+        let (first, second) = beside(|| summed_up(before), || summed_up(after));
+        let (arms, summaries) = ((first.0, second.0), (first.1, second.1));
         let is_valid = arms.0.doubts.is_empty() && arms.1.doubts.is_empty();
         let differences = differences::differences(before, after);
         let metrics = if is_valid {

@@ -4,9 +4,9 @@ use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::duration;
+use crate::text::{duration, percentile};
 use crate::validity::{Confidence, growth};
-use crate::{Doubt, Ending, Estimate, Outcome, Own, Rate, Run, Summary};
+use crate::{Distribution, Doubt, Ending, Estimate, Outcome, Own, Rate, Run, Summary};
 
 /// What surely does not pile up, as a share of the jobs that come, in a service that keeps up.
 const KEPT_UP: f64 = 0.04;
@@ -83,7 +83,7 @@ impl Probe<'_> {
         if !self.slos.is_empty() {
             let summary = Summary::of(&run.samples);
             for slo in self.slos {
-                held = held.and(slo.judge(&summary));
+                held = held.and(slo.judge(&summary.latency));
             }
         }
         Probed { rate: self.rate, done_per_s: done_per_s(run), keeps_up, held }
@@ -103,18 +103,18 @@ impl Probe<'_> {
 impl Slo {
     /// What is promised: `p95 <= 30.0 s`.
     pub fn promise(&self) -> String {
-        let name = format!("p{}", (self.quantile * 1e5).round() / 1e3);
-        format!("{name} <= {}", duration(self.at_most_us.get()))
+        format!("{} <= {}", percentile(self.quantile), duration(self.at_most_us.get()))
     }
 
-    fn judge(&self, summary: &Summary) -> Held {
-        let name = format!("p{}", (self.quantile * 1e5).round() / 1e3);
+    /// Whether `latency` keeps it: surely where the whole interval of the quantile does.
+    pub(crate) fn judge(&self, latency: &Distribution) -> Held {
+        let name = percentile(self.quantile);
         let limit = self.at_most_us.get();
         let above = |low: u64| {
             let (low, limit) = (duration(low), duration(limit));
             Held::No(format!("{name} is above {low}, {limit} are allowed"))
         };
-        match summary.latency.quantile(self.quantile) {
+        match latency.quantile(self.quantile) {
             Estimate::Carried { high, .. } if high <= limit => Held::Yes,
             Estimate::Carried { low, .. } | Estimate::Bounded { low: Some(low), .. }
                 if low > limit =>
@@ -129,7 +129,7 @@ impl Slo {
             )),
             Estimate::Bounded { needs, .. } => Held::Unsure(format!(
                 "{name} needs {needs} independent jobs, the probe is worth {}",
-                summary.latency.worth()
+                latency.worth()
             )),
         }
     }

@@ -9,6 +9,7 @@ pub mod sweep;
 pub mod ways;
 
 pub use self::again::Side;
+use crate::beside::beside;
 use crate::page::{Block, Page, Tone};
 use crate::{Doubt, Ending, Record, Run, Summary, cold, hdr_log, hgrm, rtf, text};
 
@@ -63,16 +64,13 @@ pub fn page(run: &Run) -> Page {
 
 /// What the samples say, and their times: one beside the other, since both are as much work.
 fn summed_up(run: &Run) -> (Summary, Record) {
-    std::thread::scope(|scope| {
-        let record = scope.spawn(|| Record::of(&run.samples));
-        let summary = Summary::of(&run.samples);
-        (summary, record.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    })
+    beside(|| Summary::of(&run.samples), || Record::of(&run.samples))
 }
 
 /// [`page`] of what is summed up and recorded already.
 pub fn page_of(run: &Run, summary: &Summary, record: &Record) -> Page {
-    let doubts = Doubt::of(run, summary);
+    let (timeline, doubts) =
+        beside(|| sections::timeline(run, summary), || Doubt::of(run, summary));
     let mut blocks: Vec<Block> = vec![sections::asked(run)];
     blocks.extend(sections::warnings(run, summary, &doubts));
     if has_times(run, summary) {
@@ -83,7 +81,7 @@ pub fn page_of(run: &Run, summary: &Summary, record: &Record) -> Page {
         blocks.extend(rtf::section(&run.samples));
         blocks.extend(cold::section(&run.samples));
     }
-    blocks.extend(sections::timeline(run, summary));
+    blocks.extend(timeline);
     blocks.extend(sections::failures(summary));
     blocks.extend(sections::usage(run, summary));
     blocks.extend(sections::environment(run));

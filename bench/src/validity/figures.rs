@@ -27,15 +27,16 @@ pub struct Own {
 
 impl Own {
     fn of(mut times: Vec<u64>, allowed_us: u64) -> Option<Self> {
-        times.sort_unstable();
-        let rank = (times.len() * 99).div_ceil(100);
-        let p99_us = *times.get(rank.checked_sub(1)?)?;
-        Some(Self { n: times.len() as u64, p99_us, allowed_us })
+        let n = times.len() as u64;
+        let index = (times.len() * 99).div_ceil(100).checked_sub(1)?;
+        let (_, &mut p99_us, _) = times.select_nth_unstable(index);
+        Some(Self { n, p99_us, allowed_us })
     }
 
     /// How late the driver sent the jobs of `run`.
     pub fn lag(run: &Run) -> Option<Self> {
-        Self::of(run.measured().map(lag_us).collect(), allowed(run, LAG_US))
+        let latencies = well(run).map(Sample::latency_us).collect();
+        Self::of(run.measured().map(lag_us).collect(), allowed(median(latencies), LAG_US))
     }
 
     /// Whether it is beyond.
@@ -68,21 +69,50 @@ pub struct Figures {
 impl Figures {
     /// Of the measured jobs of `run`.
     pub fn of(run: &Run) -> Self {
-        let times = |of: fn(&Sample) -> Option<u64>| run.measured().filter_map(of).collect();
-        let seen_us = allowed(run, OBSERVED_US);
+        let mut own = Times::default();
+        run.measured().for_each(|sample| own.add(sample));
+        let median = median(own.latencies);
+        let in_turn = settled(run);
+        let work = work_us(run, &in_turn);
+        let drift = if run.plan.is_open() {
+            drift(&work)
+        } else {
+            drift(&in_turn.iter().map(|sample| sample.latency_us()).collect::<Vec<_>>())
+        };
         Self {
-            lag: Own::lag(run),
-            observed: Own::of(times(unseen_us), seen_us),
-            resolution: Own::of(times(resolution_us), seen_us),
+            lag: Own::of(own.lags, allowed(median, LAG_US)),
+            observed: Own::of(own.unseen, allowed(median, OBSERVED_US)),
+            resolution: Own::of(own.resolutions, allowed(median, OBSERVED_US)),
             little: Little::of(&run.samples),
             growth: if run.plan.is_open() {
                 growth(&run.samples, Confidence::Highest)
             } else {
                 None
             },
-            drift: drift(&own_us(run)),
-            pace: pace(&work_us(run)),
+            drift,
+            pace: pace(&work),
         }
+    }
+}
+
+/// Times of the measured jobs, of which one look at each is enough.
+#[derive(Default)]
+struct Times {
+    /// Of those that ended well.
+    latencies: Vec<u64>,
+    lags: Vec<u64>,
+    unseen: Vec<u64>,
+    resolutions: Vec<u64>,
+}
+
+impl Times {
+    fn add(&mut self, sample: &Sample) {
+        if sample.outcome == Outcome::Ok {
+            self.latencies.push(sample.latency_us());
+        }
+        self.lags.push(lag_us(sample));
+        self.unseen.extend(unseen_us(sample));
+        self.resolutions.extend(resolution_us(sample));
     }
 }
 
@@ -105,17 +135,20 @@ fn well(run: &Run) -> impl Iterator<Item = &Sample> {
     run.measured().filter(|sample| sample.outcome == Outcome::Ok)
 }
 
+/// The lower one of the two in the middle; 0 of none.
+fn median(mut times: Vec<u64>) -> u64 {
+    let middle = times.len().saturating_sub(1) / 2;
+    if times.is_empty() { 0 } else { *times.select_nth_unstable(middle).1 }
+}
+
 /// At least `least`, or so much as a share of the median job.
-fn allowed(run: &Run, least: u64) -> u64 {
-    let mut latencies: Vec<u64> = well(run).map(Sample::latency_us).collect();
-    latencies.sort_unstable();
-    let median = latencies.get(latencies.len().saturating_sub(1) / 2).copied().unwrap_or(0);
-    least.max((median as f64 * SHARE) as u64)
+fn allowed(median_us: u64, least: u64) -> u64 {
+    least.max((median_us as f64 * SHARE) as u64)
 }
 
 /// The jobs that ended well in the order in which they were due, without those that met a service that was
 /// not full yet, where no warm-up came before.
-fn settled(run: &Run) -> impl Iterator<Item = &Sample> {
+fn settled(run: &Run) -> Vec<&Sample> {
     let mut jobs: Vec<&Sample> = well(run).collect();
     jobs.sort_by_key(|sample| (sample.planned_us, sample.job));
     let n_filling = match run.plan.workers() {
@@ -123,24 +156,17 @@ fn settled(run: &Run) -> impl Iterator<Item = &Sample> {
         Some(workers) => 2 * workers.get() as usize,
         None => jobs.len() / 10,
     };
-    jobs.into_iter().skip(n_filling)
+    jobs.drain(..n_filling.min(jobs.len()));
+    jobs
 }
 
-/// Latencies of a closed loop, the work of an open one.
-fn own_us(run: &Run) -> Vec<u64> {
-    if run.plan.is_open() {
-        return work_us(run);
-    }
-    settled(run).map(Sample::latency_us).collect()
-}
-
-/// What the work took; where the service does not say when it began, the latency of a closed loop.
-fn work_us(run: &Run) -> Vec<u64> {
+/// What the work of `jobs` took; where the service does not say when it began, the latency of a closed loop.
+fn work_us(run: &Run, jobs: &[&Sample]) -> Vec<u64> {
     let is_open = run.plan.is_open();
-    let work = |sample: &Sample| match sample.began_us() {
+    let work = |sample: &&Sample| match sample.began_us() {
         Some(began) => Some(sample.finished_us.saturating_sub(began)),
         None if is_open => None,
         None => Some(sample.latency_us()),
     };
-    settled(run).filter_map(work).collect()
+    jobs.iter().filter_map(work).collect()
 }

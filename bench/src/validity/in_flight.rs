@@ -79,25 +79,24 @@ pub struct Little {
 impl Little {
     /// Over all jobs that came to their own end. None: there is no such job, or no time.
     pub fn of(samples: &[Sample]) -> Option<Self> {
-        let ended = || {
-            let own = samples.iter().filter(|sample| sample.outcome != Outcome::Cancelled);
-            own.filter_map(|sample| Some((sample, sample.observed_us?)))
-        };
-        let first = ended().map(|(sample, _)| sample.sent_us).min()?;
-        let last = ended().map(|(sample, seen)| seen.max(sample.finished_us)).max()?;
-        let span_s = seconds(last.saturating_sub(first));
-        if span_s == 0.0 {
-            return None;
+        let (mut first, mut last, mut n) = (u64::MAX, 0, 0_u64);
+        let (mut driven, mut reported, mut unseen) = (0.0, 0.0, 0.0);
+        for sample in samples.iter().filter(|sample| sample.outcome != Outcome::Cancelled) {
+            let Some(seen) = sample.observed_us else { continue };
+            (first, last) = (first.min(sample.sent_us), last.max(seen.max(sample.finished_us)));
+            n += 1;
+            driven += seconds(seen.saturating_sub(sample.sent_us));
+            reported += seconds(sample.finished_us.saturating_sub(sample.sent_us));
+            unseen += seconds(match sample.running_us {
+                Some(running) => seen.saturating_sub(running),
+                None if seen == sample.finished_us => 0,
+                None => CLOCKS_US,
+            });
         }
-        let n = ended().count() as f64;
-        let sum = |of: fn(&Sample, u64) -> u64| ended().map(|(s, seen)| seconds(of(s, seen))).sum();
-        let driven: f64 = sum(|sample, seen| seen.saturating_sub(sample.sent_us));
-        let reported: f64 = sum(|sample, _| sample.finished_us.saturating_sub(sample.sent_us));
-        let unseen: f64 = sum(|sample, seen| match sample.running_us {
-            Some(running) => seen.saturating_sub(running),
-            None if seen == sample.finished_us => 0,
-            None => CLOCKS_US,
-        });
+        let (span_s, n) = (seconds(last.saturating_sub(first)), n as f64);
+        if span_s == 0.0 {
+            return None; // also where there is no such job
+        }
         Some(Self {
             in_flight: driven / span_s,
             rate_s: n / span_s,

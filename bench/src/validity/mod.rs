@@ -201,6 +201,9 @@ fn disorder(samples: &[Sample]) -> Option<Doubt> {
 }
 
 fn closure(run: &Run, summary: &Summary) -> Option<Doubt> {
+    if summary.closure_error <= CLOSURE {
+        return None; // the worst of them is not too far off
+    }
     let is_open = |sample: &&Sample| {
         sample.outcome == Outcome::Ok && crate::Parts::of(sample).closure_error(sample) > CLOSURE
     };

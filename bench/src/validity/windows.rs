@@ -50,11 +50,13 @@ fn windows(times: &[u64]) -> Option<[&[u64]; WINDOWS]> {
 
 /// The median, at least 1: logarithms are taken of it.
 fn median(times: &[u64]) -> f64 {
-    let mut sorted = times.to_vec();
-    sorted.sort_unstable();
-    let middle = sorted.len() / 2;
-    let upper = sorted.get(middle).copied().unwrap_or(1);
-    let lower = if sorted.len().is_multiple_of(2) { sorted[middle - 1] } else { upper };
+    if times.is_empty() {
+        return 1.0;
+    }
+    let (mut times, n) = (times.to_vec(), times.len());
+    let (below, &mut upper, _) = times.select_nth_unstable(n / 2);
+    // Of an even number there are two in the middle.
+    let lower = below.iter().max().filter(|_| n.is_multiple_of(2)).copied().unwrap_or(upper);
     f64::midpoint(lower as f64, upper as f64).max(1.0)
 }
 

@@ -14,7 +14,7 @@ use super::canvas::{Canvas, Drawn, Head, picture};
 use super::legend::{Entry, Legend};
 use super::theme::{self, INK, MARGIN, REST, WAIT, WIDTH};
 use super::{caption, nothing, stage_names, warning};
-use crate::{Outcome, Run, Sample, Summary};
+use crate::{Outcome, Run, Summary};
 
 /// With more lanes, or more pieces of time, nobody could tell one job from another: then jobs are counted.
 const MOST_LANES: usize = 24;
@@ -42,23 +42,24 @@ pub fn timeline(run: &Run, summary: &Summary) -> String {
     } else {
         pieces::lanes(&run.samples)
     };
-    let end_us = end_us(run) as f64;
-    let seen = seen(&jobs, end_us);
+    let over = Over::of(run);
+    let end_us = over.end_us as f64;
+    let seen = if every > 1 || n_lanes > MOST_LANES { Vec::new() } else { seen(&jobs, end_us) };
     let n_pieces: usize = seen.iter().map(Vec::len).sum();
-    let is_crowded = every > 1 || n_lanes > MOST_LANES || n_pieces > MOST_PIECES;
+    let is_crowded = seen.len() < jobs.len() || n_pieces > MOST_PIECES;
     let title = if is_crowded { "Jobs in each stage over time" } else { "Timeline of the jobs" };
     let head = Head {
         title: title.to_owned(),
         captions: vec![caption(run, summary)],
         warning: warning(run),
-        description: description(run, n_lanes, is_crowded, every),
+        description: description(run, &over, n_lanes, is_crowded, every),
     };
     if run.samples.is_empty() && run.usage.is_empty() {
         return nothing(&head, "No job ended: there is no time to show.");
     }
     let time = Scale::times("time since the run began", end_us, 8.0).until(end_us);
     let strips = usage::strips(run);
-    let legend = Legend::of(legend(run, &names, is_crowded));
+    let legend = Legend::of(legend(&over, &names, is_crowded));
     let jobs_height = if is_crowded { 320.0 } else { lanes::height(n_lanes) };
     let top = head.height();
     let charts = top + legend.height() + 8.0;
@@ -86,10 +87,25 @@ fn seen(jobs: &[Vec<Piece>], end_us: f64) -> Vec<Vec<Piece>> {
     jobs.iter().map(|job| job.iter().filter(is_seen).copied().collect()).collect()
 }
 
-/// The last instant that is known.
-fn end_us(run: &Run) -> u64 {
-    let jobs = run.samples.iter().map(|sample| sample.finished_us);
-    jobs.chain(run.usage.iter().map(|usage| usage.at_us)).max().unwrap_or(0).max(1)
+/// What one look at each job says.
+struct Over {
+    /// The last instant that is known.
+    end_us: u64,
+    has_failed: bool,
+    has_cancelled: bool,
+}
+
+impl Over {
+    fn of(run: &Run) -> Self {
+        let end_us = run.usage.iter().map(|usage| usage.at_us).max().unwrap_or(0).max(1);
+        let mut over = Self { end_us, has_failed: false, has_cancelled: false };
+        for sample in &run.samples {
+            over.end_us = over.end_us.max(sample.finished_us);
+            over.has_failed |= matches!(sample.outcome, Outcome::Failed(_));
+            over.has_cancelled |= sample.outcome == Outcome::Cancelled;
+        }
+        over
+    }
 }
 
 fn colour(state: State) -> RGBColor {
@@ -100,25 +116,23 @@ fn colour(state: State) -> RGBColor {
     }
 }
 
-fn legend(run: &Run, names: &[String], is_crowded: bool) -> Vec<Entry> {
+fn legend(over: &Over, names: &[String], is_crowded: bool) -> Vec<Entry> {
     let mut entries = vec![Entry::fill("waits", WAIT)];
     entries.extend(
         names.iter().enumerate().map(|(index, name)| Entry::fill(name, theme::stage(index))),
     );
     entries.push(Entry::fill(if names.is_empty() { "works" } else { "no stage runs" }, REST));
-    let any = |wanted: fn(&Sample) -> bool| run.samples.iter().any(wanted);
-    let has_failed = any(|sample| matches!(sample.outcome, Outcome::Failed(_)));
-    if has_failed && is_crowded {
+    if over.has_failed && is_crowded {
         entries
             .push(Entry::new("a job failed", |canvas, (x, y)| cross(canvas, (x + 11.0, y), 4.0)));
-    } else if has_failed {
+    } else if over.has_failed {
         entries.push(Entry::new("failed", |canvas, (x, y)| {
             canvas.rect((x, y - 6.0), (22.0, 12.0), WAIT)?;
             lanes::hatch(canvas, (x, y - 6.0), (14.0, 12.0))?;
             cross(canvas, (x + 18.0, y), 4.0)
         }));
     }
-    if !is_crowded && any(|sample| sample.outcome == Outcome::Cancelled) {
+    if !is_crowded && over.has_cancelled {
         entries.push(Entry::new("cancelled", |canvas, (x, y)| {
             canvas.rect((x, y - 6.0), (22.0, 12.0), WAIT)?;
             canvas.line(&[(x, y), (x + 22.0, y)], INK, 1.5)
@@ -127,8 +141,8 @@ fn legend(run: &Run, names: &[String], is_crowded: bool) -> Vec<Entry> {
     entries
 }
 
-fn description(run: &Run, n_lanes: usize, is_crowded: bool, every: usize) -> String {
-    let span = crate::text::duration(end_us(run));
+fn description(run: &Run, over: &Over, n_lanes: usize, is_crowded: bool, every: usize) -> String {
+    let span = crate::text::duration(over.end_us);
     let how = match (is_crowded, every) {
         (false, _) => "A lane a worker.".to_owned(),
         (true, 1) => "Counted over time.".to_owned(),

@@ -4,12 +4,16 @@
 //! comes first (rustc-perf, benchstat and tachometer show one part of it each): the verdict with its effect,
 //! interval, pairs and limit in one line, then the figure that decides, then what advises.
 
+mod objectives;
 mod of;
+mod pooled;
 mod sections;
 
 use std::collections::BTreeMap;
 
+pub use self::objectives::{Objective, Promise, PromiseError};
 pub use self::of::Told;
+pub use self::pooled::Pooled;
 use self::sections::{counted, percent};
 use crate::Distribution;
 use crate::comparison::{Better, Difference, Unit};
@@ -67,6 +71,8 @@ pub struct Gate {
     pub files: Vec<(String, String)>,
     /// The latencies of all runs of a side, merged. None: the gate is of something else.
     pub latencies: Option<[Distribution; 2]>,
+    /// Their percentiles. Empty: the gate is of something else.
+    pub pooled: Vec<Pooled>,
 }
 
 /// What a gate decided.
@@ -152,17 +158,6 @@ pub struct Counter {
     pub after: u64,
 }
 
-/// What was promised of a figure.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Objective {
-    /// The promise, such as `latency p95 <= 60 s`.
-    pub promise: String,
-    /// What was seen, as people read it.
-    pub seen: String,
-    /// Whether it is kept. None: the sample does not tell.
-    pub is_kept: Option<bool>,
-}
-
 /// Something that speaks against a figure, and what can be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advice {
@@ -194,7 +189,7 @@ pub fn page(gate: &Gate) -> Page {
     blocks.extend(sections::stages(gate));
     blocks.extend(sections::counters(gate));
     blocks.extend(sections::latencies(gate));
-    blocks.extend(sections::objectives(gate));
+    blocks.extend(objectives::blocks(&gate.objectives));
     blocks.extend(sections::others(gate));
     blocks.extend(sections::environment(gate));
     blocks.extend(again::blocks(&gate.sides, &gate.facts, Some(&gate.command)));

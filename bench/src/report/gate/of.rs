@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use super::objectives::{Promise, Served};
+use super::pooled::Latencies;
 use super::{Advice, Counter, Effect, Gate, Null, Ruling, Slot, StageEffect};
 use crate::comparison::{Better, Section, Unit};
 use crate::gate::{self, Judgement, Order, Reason, Rule, Verdict};
 use crate::picture::Pair;
 use crate::report::Side;
-use crate::{Comparison, Distribution, Figure, Outcome, Run, Runs, Sample, figures};
+use crate::{Comparison, Figure, Outcome, Run, Runs, Sample, figures};
 
 /// What is known of a gate beside its runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Told {
     /// What was typed.
     pub command: String,
@@ -18,6 +20,10 @@ pub struct Told {
     pub facts: Vec<(String, String)>,
     /// Raw files, and what stands in each.
     pub files: Vec<(String, String)>,
+    /// What is promised of what there is now.
+    pub promises: Vec<Promise>,
+    /// Where the drawing of pairs for the intervals of pooled percentiles begins.
+    pub seed: u64,
 }
 
 impl Gate {
@@ -29,6 +35,9 @@ impl Gate {
         let known = Known::of(&first.base);
         let comparison = Comparison::of(&first.base, &first.candidate);
         let primary = known.effect(&judged.primary);
+        let times = Latencies::of(runs);
+        let latencies = times.merged();
+        let served = Served::of(runs, &latencies[1]);
         let stages = known.stages(judged, runs);
         let is_stage = |effect: &Effect| known.section(&effect.name) == Some(Section::Stage);
         let others = judged.advisory.iter().map(|effect| known.effect(effect));
@@ -52,7 +61,7 @@ impl Gate {
             others: others.filter(|effect| !is_stage(effect)).collect(),
             stages,
             counters: judged.counters.iter().map(counter).collect(),
-            objectives: Vec::new(),
+            objectives: told.promises.iter().map(|it| it.objective(&served)).collect(),
             warnings: warnings(judged),
             differences: comparison.differences,
             environment: environment(&first.base),
@@ -60,10 +69,8 @@ impl Gate {
             command: told.command,
             facts: told.facts,
             files: told.files,
-            latencies: Some([
-                merged(runs, |pair| &pair.base),
-                merged(runs, |pair| &pair.candidate),
-            ]),
+            pooled: times.pooled(&latencies, told.seed),
+            latencies: Some(latencies),
             primary,
         })
     }
@@ -179,23 +186,11 @@ fn pairs(runs: &[Runs], name: &str) -> Vec<Pair> {
 }
 
 fn well(run: &Run) -> impl Iterator<Item = &Sample> {
-    run.samples.iter().filter(|sample| sample.outcome == Outcome::Ok)
+    run.measured().filter(|sample| sample.outcome == Outcome::Ok)
 }
 
 fn n_ok(runs: &[Runs], of: fn(&Runs) -> &Run) -> u64 {
     runs.iter().map(|pair| well(of(pair)).count() as u64).sum()
-}
-
-/// The latencies of all runs of a side; those of a run depend on each other, runs do not.
-fn merged(runs: &[Runs], of: fn(&Runs) -> &Run) -> Distribution {
-    let mut all = Distribution::default();
-    for pair in runs {
-        let mut jobs: Vec<&Sample> = well(of(pair)).collect();
-        jobs.sort_by_key(|job| (job.sent_us, job.job));
-        let times: Vec<u64> = jobs.iter().map(|job| job.latency_us()).collect();
-        all.merge(&Distribution::of_series(&times));
-    }
-    all
 }
 
 fn environment(run: &Run) -> BTreeMap<String, String> {

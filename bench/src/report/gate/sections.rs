@@ -1,6 +1,7 @@
 //! The sections of the page of a gate.
 
-use super::{Advice, Counter, Effect, Gate, Null, Objective, Ruling, Slot, StageEffect};
+use super::pooled;
+use super::{Advice, Counter, Effect, Gate, Null, Ruling, Slot, StageEffect};
 use crate::comparison::{Better, Difference};
 use crate::page::Block;
 use crate::picture::{self, Pairs};
@@ -16,7 +17,7 @@ pub(super) fn percent(change: f64) -> String {
     format!("{:+.1} %", change * 100.0)
 }
 
-fn interval([value, low, high]: [f64; 3]) -> String {
+pub(super) fn interval([value, low, high]: [f64; 3]) -> String {
     format!("{} ({} to {})", percent(value), percent(low), percent(high))
 }
 
@@ -76,9 +77,9 @@ fn slot(slot: Slot) -> String {
 }
 
 /// What an interval of a change says.
-fn word(effect: &Effect) -> String {
-    let Some([_, low, high]) = effect.change else { return "not judged".to_owned() };
-    let is_less = match effect.better {
+pub(super) fn word(change: Option<[f64; 3]>, better: Better) -> String {
+    let Some([_, low, high]) = change else { return "not judged".to_owned() };
+    let is_less = match better {
         Better::Lower => "better",
         Better::Higher => "worse",
     };
@@ -93,7 +94,7 @@ fn word(effect: &Effect) -> String {
 fn cells(effect: &Effect) -> [String; 4] {
     let known = |value: Option<f64>| value.map_or_else(String::new, |it| effect.unit.shown(it));
     let change = effect.change.map_or_else(String::new, interval);
-    [known(effect.before), known(effect.after), change, word(effect)]
+    [known(effect.before), known(effect.after), change, word(effect.change, effect.better)]
 }
 
 pub(super) fn stages(gate: &Gate) -> Vec<Block> {
@@ -124,48 +125,32 @@ pub(super) fn counters(gate: &Gate) -> Vec<Block> {
 
 pub(super) fn latencies(gate: &Gate) -> Vec<Block> {
     let Some([before, after]) = &gate.latencies else { return Vec::new() };
-    let pooled = format!("{}: all jobs of all runs, merged", gate.scenario);
-    vec![
-        Block::heading("Latency of all jobs"),
+    let caption = format!("{}: all jobs of all runs, merged", gate.scenario);
+    let mut blocks = vec![Block::heading("Latency of all jobs")];
+    blocks.extend(pooled::blocks(&gate.pooled));
+    blocks.extend([
         Block::figure(
             "latency.svg",
             "Latency by percentile, before and after, with 95 % intervals",
-            picture::percentiles_of_two(&pooled, before, after),
+            picture::percentiles_of_two(&caption, before, after),
         ),
         Block::figure(
             "ecdf.svg",
             "Share of the jobs that had ended after each time, before and after",
-            picture::shares_of_two(&pooled, before, after),
+            picture::shares_of_two(&caption, before, after),
         ),
         Block::text(format!(
-            "Largest: {} before, {} after. Jobs of a run share what drifts, so these intervals take too much \
-             for independent; the verdict is of whole runs.",
+            "Largest: {} before, {} after. Jobs of a run share what drifts, so the intervals of the picture \
+             take too much for independent; the verdict is of whole runs.",
             largest(before),
             largest(after)
         )),
-    ]
+    ]);
+    blocks
 }
 
 fn largest(times: &Distribution) -> String {
     times.max_us().map_or_else(|| "none".to_owned(), text::duration)
-}
-
-pub(super) fn objectives(gate: &Gate) -> Vec<Block> {
-    if gate.objectives.is_empty() {
-        return Vec::new();
-    }
-    let rows = gate.objectives.iter().map(|Objective { promise, seen, is_kept }| {
-        let word = match is_kept {
-            Some(true) => "kept",
-            Some(false) => "BROKEN",
-            None => "not known",
-        };
-        [promise.clone(), seen.clone(), word.to_owned()]
-    });
-    vec![
-        Block::heading("Service level objectives"),
-        Block::table(["objective", "seen", "reads"], rows),
-    ]
 }
 
 pub(super) fn others(gate: &Gate) -> Vec<Block> {

@@ -73,6 +73,18 @@ pub(crate) fn regression() -> Gate {
         facts: vec![("order seed".to_owned(), "7".to_owned())],
         files: vec![("pairs/01-a.json".to_owned(), "the first run of before".to_owned())],
         latencies: Some([times(6_000_000), times(6_400_000)]),
+        pooled: vec![
+            Pooled {
+                name: "latency p50".to_owned(),
+                seen: ["8.40 s".to_owned(), "8.80 s".to_owned()],
+                change: Some([0.048, 0.021, 0.074]),
+            },
+            Pooled {
+                name: "latency p99".to_owned(),
+                seen: ["10.8 s".to_owned(), "> 10.9 s (n = 300; needs 368)".to_owned()],
+                change: None,
+            },
+        ],
     }
 }
 
@@ -114,6 +126,7 @@ fn nothing() -> Gate {
         environment: BTreeMap::new(),
         files: Vec::new(),
         latencies: None,
+        pooled: Vec::new(),
         ..regression()
     }
 }
@@ -158,4 +171,33 @@ fn the_page_is_small_and_has_its_pictures() {
     let html = &files[1].1;
     assert!(html.len() < 200_000, "{} bytes", html.len());
     assert_eq!(html.matches("<svg").count(), 3);
+}
+
+#[test]
+fn runs_have_pooled_percentiles_and_objectives_and_neither_decides() {
+    let runs = crate::paired::tests::series(12, 1.3, 80);
+    let (metrics, pairs) = crate::paired(&runs, crate::PRIMARY).expect("pairs");
+    let rule = crate::gate::Rule::default();
+    let judged = crate::gate::judge(&metrics, &pairs, &rule).expect("judged");
+    let promises = vec![
+        Promise::Latency { quantile: 0.5, at_most_s: 0.1 },
+        Promise::Latency { quantile: 0.5, at_most_s: 1e6 },
+        Promise::Failed { at_most: 0.5 },
+    ];
+    let gate = |seed, promises: &[Promise]| {
+        let told = Told { seed, promises: promises.to_vec(), ..Told::default() };
+        Gate::of(&judged, &rule, &runs, told).expect("runs")
+    };
+    let (found, plain) = (gate(1, &promises), gate(2, &[]));
+    let [p50, other] = [&found, &plain].map(|gate| gate.pooled[0].change.expect("carried"));
+    assert!((p50[0] - 0.3).abs() < 0.05 && p50[1] > 0.2 && p50[2] < 0.4, "{p50:?}");
+    assert!(p50 != other && p50[0].to_bits() == other[0].to_bits(), "another seed: {other:?}");
+    let kept: Vec<Option<bool>> = found.objectives.iter().map(|it| it.is_kept).collect();
+    assert_eq!(kept, [Some(false), Some(true), Some(true)]);
+    assert_eq!(found.objectives[2].seen, "0.0 % (0.0 % to 0.8 %; 0 of 480 jobs)");
+    assert_eq!((plain.objectives.len(), &plain.ruling), (0, &found.ruling));
+    let page = page(&found);
+    for text in [page.markdown(), words(&page.html()), page.json()] {
+        assert!(text.contains("whole pairs of runs") && text.contains("0 of 480 jobs"), "{text}");
+    }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use bench::gate::Rule;
+use bench::report::gate::Promise;
 use serde::Deserialize;
 
 use crate::exit::Failure;
@@ -20,6 +21,8 @@ pub struct Policy {
     pub gate: Rule,
     /// One run.
     pub run: RunPolicy,
+    /// What is promised of what there is now: told on the page, and nothing is decided by it.
+    pub slos: Vec<Promise>,
 }
 
 /// How each run is made.
@@ -36,7 +39,7 @@ pub struct RunPolicy {
     pub primary: String,
     /// Whether each pair has a third run, of what there was before, to see whether the machine is fit.
     pub null: bool,
-    /// The order of the runs begins here.
+    /// The order of the runs begins here, and the drawing of pairs for intervals of pooled percentiles.
     pub seed: u64,
 }
 
@@ -74,6 +77,9 @@ impl Policy {
         let policy: Self =
             toml::from_str(text).map_err(|error| Failure::usage(error.to_string()))?;
         policy.gate.check().map_err(|error| Failure::usage(error.to_string()))?;
+        for promise in &policy.slos {
+            promise.check().map_err(|error| Failure::usage(format!("slos: {error}")))?;
+        }
         let RunPolicy { concurrency, jobs, .. } = policy.run;
         if !(1..=64).contains(&concurrency) || jobs < concurrency {
             let message = format!(
@@ -111,14 +117,39 @@ mod tests {
     }
 
     #[test]
+    fn promises_are_read_and_what_cannot_be_promised_is_named() {
+        let text = "slos = [{ latency = { quantile = 0.95, at_most_s = 60 } }, { failed = { at_most = 0.01 } }]";
+        let expected = vec![
+            Promise::Latency { quantile: 0.95, at_most_s: 60.0 },
+            Promise::Failed { at_most: 0.01 },
+        ];
+        assert_eq!(Policy::parse(text).expect("a policy").slos, expected);
+        let table = "[[slos]]\nlatency = { quantile = 0.95, at_most_s = 60.0 }\n[[slos]]\nfailed.at_most = 0.01\n";
+        assert_eq!(Policy::parse(table).expect("a policy").slos, expected);
+        check_refused(
+            "slos = [{ failed = { at_most = 2 } }]",
+            "slos: expected at_most from 0 to below 1",
+        );
+        check_refused("slos = [{ failed = { most = 2 } }]", "unknown field `most`");
+        check_refused("slos = [{ rate = { at_least = 2 } }]", "unknown variant `rate`");
+    }
+
+    #[test]
     fn the_policy_of_this_checkout_says_the_defaults() {
         let paths = Paths::from_env().expect("a checkout");
         let text = fs_err::read_to_string(paths.root.join(POLICY)).expect("the policy");
         assert_eq!(Policy::parse(&text).expect("a policy"), Policy::default());
         // Each of its settings stands there with the reason.
-        for name in
-            ["least_effect", "tolerance", "looks", "advice", "calibration", "primary", "null"]
-        {
+        for name in [
+            "least_effect",
+            "tolerance",
+            "looks",
+            "advice",
+            "calibration",
+            "primary",
+            "null",
+            "slos",
+        ] {
             assert!(text.contains(name), "{name} is not explained");
         }
     }

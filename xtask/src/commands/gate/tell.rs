@@ -122,6 +122,8 @@ pub fn told(policy: &Policy) -> Told {
             ("runs/".to_owned(), "every run, with its samples and logs".to_owned()),
             ("gate.json".to_owned(), "this page as a document".to_owned()),
         ],
+        promises: policy.slos.clone(),
+        seed: policy.run.seed,
     }
 }
 
