@@ -1,10 +1,12 @@
 //! What a plan can be run against: each speaks one protocol and implements [`bench::Target`].
 //!
 //! All of them share what is not of the protocol: [`service`] (the way to a service, its token, its
-//! refusals), [`patience`] (what is done where it is away or busy) and [`media`] (how long what a job made
-//! is). A sample keeps the bytes of no output.
+//! refusals), [`patience`] (what is done where it is away or busy), [`looks`] (when a job is looked at that
+//! tells nothing by itself) and [`media`] (how long what a job made is). A sample keeps the bytes of no
+//! output.
 
 mod comfyui;
+mod looks;
 mod media;
 mod native;
 mod patience;
@@ -116,7 +118,7 @@ pub struct Address<'a> {
     pub speaks: Speaks,
     /// RunPod only: whether jobs go to `/runsync`.
     pub is_sync: bool,
-    /// Native only: how often a job is asked for.
+    /// Native only: how often a job is asked for whose events will tell of its end.
     pub poll: std::time::Duration,
 }
 

@@ -27,8 +27,8 @@ use crate::targets::{Driveable, NativeClient, Speaks};
 pub use self::measure::{ClosedLoad, measure};
 pub use self::tell::{Tested, tell};
 
-/// How often a job's status is asked for where no events tell of it. The service says itself when a job ended,
-/// so this is no error of its time: it only delays the next job of the worker.
+/// How often a job's status is asked for while its events are listened to: they tell of its end. Where there
+/// are none, [`targets::looks`](crate::targets) says when.
 const POLL: Duration = Duration::from_millis(250);
 
 /// Jobs that a service of the user's own is sent without being asked twice: each may cost money.
