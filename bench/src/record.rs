@@ -42,6 +42,8 @@ pub struct Times {
     pub service: Distribution,
     /// From accepted to started.
     pub queue: Distribution,
+    /// From the end until what was made was here, where it was fetched.
+    pub transfer: Distribution,
     /// Each stage.
     stages: Vec<(String, Distribution)>,
 }
@@ -143,6 +145,9 @@ impl Times {
             self.service.add(sample.finished_us.saturating_sub(start));
         }
         self.queue.add(waited_us(sample));
+        if let Some(us) = sample.transfer_us() {
+            self.transfer.add(us);
+        }
         for span in &sample.stages {
             self.stage(&span.name).add(span.end_us.saturating_sub(span.start_us));
         }
@@ -152,6 +157,7 @@ impl Times {
         self.latency.merge(&other.latency);
         self.service.merge(&other.service);
         self.queue.merge(&other.queue);
+        self.transfer.merge(&other.transfer);
         for (name, times) in &other.stages {
             self.stage(name).merge(times);
         }

@@ -23,6 +23,8 @@ pub struct Summary {
     pub queue: Distribution,
     /// Between started and finished, when no stage ran.
     pub rest: Distribution,
+    /// From the end until what was made was here: no part of the latency. Only of jobs that were fetched.
+    pub transfer: Distribution,
     /// Each stage, in the order of their mean start within a job.
     pub stages: Vec<StageSummary>,
     /// Parts of all jobs together.
@@ -69,7 +71,7 @@ impl Summary {
 
     /// Makes distributions of `series`; of the stages beside all others, since both are as much work.
     fn distribute(&mut self, series: Series<'_>) {
-        let Series { latency, service, lag, submit, queue, rest, stages } = series;
+        let Series { latency, service, lag, submit, queue, rest, transfer, stages } = series;
         std::thread::scope(|scope| {
             let stages = scope.spawn(|| in_order(stages));
             self.latency = Distribution::of_series(&latency);
@@ -78,6 +80,7 @@ impl Summary {
             self.submit = Distribution::of_series(&submit);
             self.queue = Distribution::of_series(&queue);
             self.rest = Distribution::of_series(&rest);
+            self.transfer = Distribution::of_series(&transfer);
             self.stages = stages.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         });
     }
@@ -108,6 +111,7 @@ struct Series<'a> {
     submit: Vec<u64>,
     queue: Vec<u64>,
     rest: Vec<u64>,
+    transfer: Vec<u64>,
     stages: BTreeMap<&'a str, Stage>,
 }
 
@@ -127,6 +131,7 @@ impl<'a> Series<'a> {
         self.submit.push(parts.submit_us);
         self.queue.push(parts.queue_us);
         self.rest.push(parts.rest_us);
+        self.transfer.extend(sample.transfer_us());
         for span in &sample.stages {
             let stage = self.stages.entry(&span.name).or_default();
             stage.durations.push(span.end_us.saturating_sub(span.start_us));
@@ -201,6 +206,15 @@ mod tests {
         assert_eq!(summary.parts.total_us(), 200);
         assert!(summary.closure_error.abs() < f64::EPSILON);
         assert_eq!(summary.span_us, 1_000_100);
+    }
+
+    #[test]
+    fn the_way_of_what_was_made_is_no_part_of_the_latency() {
+        let fetched = Sample { downloaded_us: Some(130), ..sample(0, 100) };
+        let summary = Summary::of(&[fetched, sample(0, 200)]);
+        assert_eq!((summary.transfer.n(), summary.transfer.max_us()), (1, Some(30)));
+        assert_eq!((summary.latency.n(), summary.latency.min_us()), (2, Some(100)));
+        assert_eq!(summary.parts.total_us(), 300);
     }
 
     #[test]

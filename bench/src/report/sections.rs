@@ -51,12 +51,13 @@ pub fn warnings(run: &Run, summary: &Summary, doubts: &[Doubt]) -> Option<Block>
     (!lines.is_empty()).then_some(Block::Warnings { texts: lines })
 }
 
-/// Latency, service time and queue wait.
+/// Latency, service time, queue wait and transfer.
 pub fn latency(run: &Run, summary: &Summary) -> Vec<Block> {
     let rows = [
         ("latency (planned to finished)", &summary.latency),
         ("queue wait (accepted to started)", &summary.queue),
         ("service time (started to finished)", &summary.service),
+        ("transfer (after the end, not in the latency)", &summary.transfer),
     ];
     let rows =
         rows.into_iter().filter(|(_, times)| times.n() > 0).map(|(name, times)| row(name, times));

@@ -70,8 +70,7 @@ fn a_run_that_its_plan_aborted_says_why() {
 
 #[track_caller]
 fn check(run: &Run, expected: &str) {
-    let summary = Summary::of(&run.samples);
-    assert_eq!(verdict(run, &summary, &Doubt::of(run, &summary)), expected);
+    assert_eq!(verdict_of(run), expected);
 }
 
 #[test]
@@ -127,6 +126,29 @@ fn the_page_of_a_run_is_one_file_with_the_verdict_first() {
     for word in ["card 0, power, mean", "230 W", "sha256:1234", "plan:"] {
         assert!(words(html).contains(word), "{word}");
     }
+}
+
+#[test]
+fn the_way_of_what_was_made_has_a_row_of_its_own() {
+    let mut fetched = run(80);
+    assert!(!markdown(&fetched).contains("transfer"), "nothing was fetched");
+    for sample in &mut fetched.samples {
+        sample.observed_us = Some(sample.finished_us + 20_000);
+        sample.downloaded_us = Some(sample.finished_us + 50_000);
+    }
+    let report = markdown(&fetched);
+    let row = report.lines().find(|line| line.starts_with("| transfer (after the end"));
+    let cells: Vec<&str> = row.expect("a row").split('|').map(str::trim).collect();
+    assert_eq!((cells[2], cells[3]), ("80", "30.0 ms (30.0 ms to 30.0 ms)"), "{report}");
+    assert_eq!(verdict_of(&fetched), verdict_of(&run(80)), "it is in no latency");
+    let figures = crate::figures(&fetched);
+    let transfer = figures.iter().find(|figure| figure.name == "transfer p50").expect("a figure");
+    assert!((transfer.value - 30_000.0).abs() < 1e-9, "{transfer:?}");
+}
+
+fn verdict_of(run: &Run) -> String {
+    let summary = Summary::of(&run.samples);
+    verdict(run, &summary, &Doubt::of(run, &summary))
 }
 
 #[test]

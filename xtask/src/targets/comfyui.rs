@@ -2,8 +2,8 @@
 //! (<https://docs.comfy.org/development/comfyui-server/comms_routes>).
 //!
 //! Queue wait is from the answer to `/prompt` to `execution_start`; each node that works is a stage, by
-//! its class; the files come by `/view`, which is the stage `transfer`. Where there is no socket, the
-//! history is asked, and stages stay unknown.
+//! its class. The files come by `/view` after the end: their way is told apart and is in no latency. Where
+//! there is no socket, the history is asked, and stages stay unknown.
 
 mod socket;
 mod story;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use bench::{Clock, Driven, Job, MEDIA_MS, Outcome, StageSpan, Target};
+use bench::{Clock, Driven, Job, MEDIA_MS, Outcome, Target};
 use bytes::Bytes;
 use reqwest::Method;
 use serde::Deserialize;
@@ -215,6 +215,7 @@ impl ComfyuiTarget {
             started_us: story.started_us,
             finished_us: Some(end.at_us),
             running_us: story.open_us,
+            observed_us: Some(end.at_us),
             outcome: end.outcome.clone(),
             ..taken
         };
@@ -233,17 +234,7 @@ impl ComfyuiTarget {
             }
             Some(Ok((sizes, media))) => {
                 let read_us = run.clock.now_us();
-                if !sizes.is_empty() {
-                    let transfer = StageSpan {
-                        name: super::TRANSFER.to_owned(),
-                        start_us: end.at_us,
-                        end_us: read_us,
-                    };
-                    driven.stages.push(transfer);
-                    driven.finished_us = Some(read_us);
-                }
-                // How long it plays is looked at after it is here.
-                driven.observed_us = driven.finished_us;
+                driven.downloaded_us = (!sizes.is_empty()).then_some(read_us);
                 driven.extra["output_files"] = sizes.len().into();
                 driven.extra["output_bytes"] = sizes.iter().sum::<usize>().into();
                 if let Some((kind, bytes)) = media

@@ -29,9 +29,6 @@ pub use self::service::Service;
 use self::speech::SpeechTarget;
 use crate::exit::Failure;
 
-/// The stage in which what a job made comes to us.
-const TRANSFER: &str = "transfer";
-
 /// What a service of the user's own speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "kebab-case")]

@@ -2,7 +2,8 @@
 //! (<https://docs.runpod.io/serverless/endpoints/send-requests>).
 //!
 //! `delayTime` is the queue wait and `executionTime` the work; a worker that has to be started is in the
-//! wait of its first job, which is told from the others by the worker's name. The server of RunPod's
+//! wait of its first job, which is told from the others by the worker's name. The output comes with the
+//! answer that tells the end: its way is told apart and is in no latency. The server of RunPod's
 //! Python package (`--rp_serve_api`) answers the same paths, but tells no times, does the work of a job
 //! when its status is asked for, and wants that asked by POST.
 
@@ -157,9 +158,10 @@ impl RunpodTarget {
     /// What the answer at the end of a job says of it.
     fn driven(&self, sent_us: u64, looked: Looked, answer: &Answer) -> Driven {
         let Looked { answered_us, running_us, open_us } = looked;
-        let (head_us, read_us) = (answer.head_us, answer.read_us);
-        let seen = Seen { sent_us, answered_us, running_us, open_us, head_us, read_us };
+        let head_us = answer.head_us;
+        let seen = Seen { sent_us, answered_us, running_us, open_us, head_us };
         let status = &answer.status;
+        let outcome = status.outcome().unwrap_or(Outcome::Cancelled);
         let times = Times::of(seen, status.delay_time, status.execution_time);
         let mut extra = self.extra(status);
         extra["times"] = if times.are_told { "told" } else { "seen" }.into();
@@ -169,9 +171,12 @@ impl RunpodTarget {
             started_us: times.started_us,
             finished_us: Some(times.finished_us),
             running_us: open_us,
+            observed_us: Some(head_us),
+            // The output comes with the answer that tells the end.
+            downloaded_us: (outcome == Outcome::Ok).then_some(answer.read_us),
             stages: times.stages,
             extra,
-            ..Driven::new(status.outcome().unwrap_or(Outcome::Cancelled))
+            ..Driven::new(outcome)
         }
     }
 

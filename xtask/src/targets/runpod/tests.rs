@@ -116,7 +116,9 @@ async fn check(is_sync: bool) {
         let took_us = execution.end_us - execution.start_us;
         assert!((178_000..=180_000).contains(&took_us), "executionTime: {took_us}");
         assert!(parts.closure_error(sample) < 0.01, "{parts:?}");
-        assert_eq!(sample.disorder(), None);
+        assert_eq!((sample.disorder(), sample.stages.len()), (None, 1));
+        let (ended, downloaded) = (sample.observed_us, sample.downloaded_us);
+        assert!(Some(sample.finished_us) <= ended && ended <= downloaded, "{sample:?}");
         assert_eq!(
             (&sample.extra["times"], &sample.extra[MEDIA_MS]),
             (&"told".into(), &900.into())
