@@ -11,7 +11,7 @@ use crate::record::{Slice, Times};
 use crate::{Distribution, Record, Run};
 
 /// The log: one histogram over the whole run for each of latency, service time, queue wait, transfer (where
-/// something was fetched) and every stage (`stage.render`), by its tag; then the same of each class and each priority, where there are
+/// something was fetched) and every stage (`stage.render`), by its tag; then the same of each scenario, class and priority, where there are
 /// several. Values are microseconds; the readable maximum is in seconds.
 ///
 /// A tag is written as Graphite writes a series of a kind
@@ -61,6 +61,7 @@ fn named(times: &Times) -> Vec<(String, &Distribution)> {
 fn tag(name: &str, slice: &Slice) -> String {
     let tag = match slice {
         Slice::All => name.to_owned(),
+        Slice::Scenario(scenario) => format!("{name};scenario={scenario}"),
         Slice::Class(class) => format!("{name};class={class}"),
         Slice::Priority(priority) => format!("{name};priority={priority}"),
     };

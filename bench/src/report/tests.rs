@@ -163,4 +163,27 @@ fn classes_and_priorities_have_rows_of_their_own() {
     assert!(report.contains("## Latency by class and priority"), "{report}");
     assert!(report.contains("| priority HIGH   |   20 |"), "{report}");
     assert!(report.contains("| priority NORMAL |   60 |"), "{report}");
+
+    for sample in &mut mixed.samples {
+        let scenario = if sample.job % 8 == 0 { "english" } else { "short" };
+        sample.scenario = Some(scenario.to_owned());
+    }
+    mixed.mix = ["short", "english"].map(|name| share(&mixed, name)).to_vec();
+    let report = markdown(&mixed);
+    assert!(
+        report.contains("of a mix by weight (2 x short, 2 x english (HIGH)) against"),
+        "{report}"
+    );
+    assert!(report.contains("## Latency by scenario, class and priority"), "{report}");
+    assert!(report.contains("| scenario english |   10 |"), "{report}");
+    assert!(report.contains("| scenario short   |   70 |"), "{report}");
+    assert!(report.contains("| priority HIGH    |   20 |"), "{report}");
+}
+
+fn share(run: &Run, name: &str) -> crate::Share {
+    crate::Share {
+        scenario: Scenario { name: name.to_owned(), ..run.scenario.clone() },
+        priority: (name == "english").then(|| "HIGH".to_owned()),
+        weight: NonZeroU32::new(2).expect("not zero"),
+    }
 }

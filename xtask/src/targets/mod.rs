@@ -69,14 +69,17 @@ impl Speaks {
         }
     }
 
-    /// What a reader of the numbers must know of the way in which such a service is driven with `body`.
-    pub fn notes(self, body: &Value) -> Vec<(&'static str, Value)> {
+    /// What a reader of the numbers must know of the way in which such a service is driven with `bodies`.
+    pub fn notes<'a>(
+        self,
+        mut bodies: impl Iterator<Item = &'a Value>,
+    ) -> Vec<(&'static str, Value)> {
         let mut notes: Vec<(&'static str, Value)> = vec![("speaks", self.name().into())];
         if self == Self::Comfyui {
-            let seeds = if comfyui::has_seed(body) {
+            let seeds = if bodies.all(comfyui::has_seed) {
                 "the number of the job is added to each seed: ComfyUI does not work on what it knows"
             } else {
-                "the workflow has no seed: ComfyUI may have answered from memory (see `cached_nodes`)"
+                "a workflow has no seed: ComfyUI may have answered from memory (see `cached_nodes`)"
             };
             notes.push(("seeds", seeds.into()));
         }

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use bench::{Plan, Run};
+use bench::{Plan, Run, Scenario, Share};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::drive::{Asked, drive, ready};
-use super::{Args, POLL, cold, with_start};
+use super::{Args, POLL, cold, mix, with_start};
 use crate::commands::Context;
-use crate::commands::stand::{self, Prepared};
+use crate::commands::stand;
 use crate::exit::Failure;
 use crate::image::engine::{Engine, EngineError, Inspected};
 use crate::image::left::remove_left;
@@ -40,8 +40,8 @@ pub async fn test(
     let engine = Engine::connect().await?;
     let (image, inspected) = found(&engine, image).await?;
     let args = &Args { flags: cold(&args.flags), ..args.clone() };
-    let scenario = args.scenario.as_deref().unwrap_or("short");
-    let prepared = stand::provide(scenario, &args.flags, cx, stop).await?;
+    let prepared = stand::provide(args.first(), &args.flags, cx, stop).await?;
+    let asked_for = mix::named(&mix::of_scenarios(&args.mix, &prepared).await?);
     remove_left(&engine, cx.ui).await;
     let session = Session::new();
     let (fixtures, media) = prepared.providers();
@@ -59,9 +59,9 @@ pub async fn test(
             && engine.has_nvidia().await,
     };
     let work = async {
-        let folder = RunFolder::create(args.out.as_deref(), &cx.paths, &prepared.scenario.name)?;
+        let folder = RunFolder::create(args.out.as_deref(), &cx.paths, &asked_for.0.name)?;
         let loading = Loading { args, plan, pair: &pair, engine: &engine, inspected: &inspected };
-        let run = loading.run(&prepared, &folder, cx, stop).await;
+        let run = loading.run(asked_for, &folder, cx, stop).await;
         pair.keep_logs(&engine, folder.path(), |_| ()).await;
         Ok((folder, run?))
     };
@@ -94,7 +94,7 @@ struct Loading<'a> {
 impl Loading<'_> {
     async fn run(
         &self,
-        prepared: &Prepared,
+        (scenario, mix): (Scenario, Vec<Share>),
         folder: &RunFolder,
         cx: &Context<'_>,
         stop: &CancellationToken,
@@ -114,7 +114,8 @@ impl Loading<'_> {
         settings.push(("image", self.pair.image.into()));
         settings.push(("image_id", self.inspected.id.clone().into()));
         let asked = Asked {
-            scenario: prepared.asked()?,
+            scenario,
+            mix,
             plan: self.plan.clone(),
             target: format!("the image {}", self.pair.image),
             settings,

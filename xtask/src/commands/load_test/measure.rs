@@ -40,6 +40,7 @@ pub async fn measure(
     let some = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
     let asked = Asked {
         scenario: prepared.asked()?,
+        mix: Vec::new(),
         plan: Plan::closed(some(load.concurrency), some(load.jobs)),
         target: "the pipeline of this checkout".to_owned(),
         settings: flags.facts(),

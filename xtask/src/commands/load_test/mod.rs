@@ -3,6 +3,7 @@
 mod drive;
 mod image;
 mod measure;
+mod mix;
 mod remote;
 mod shape;
 mod tell;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use self::drive::{Asked, drive, ready};
+use self::mix::Part;
 use self::shape::Shape;
 use crate::commands::Context;
 use crate::commands::stand::{self, Flags, Stand};
@@ -63,12 +65,14 @@ Examples:
   cargo xtask load-test english --concurrency 2 --jobs 20 --set jobs.concurrency=2
   cargo xtask load-test short --image                   in the image of `build-image`
   cargo xtask load-test --rate 0.5 --duration 5m --warm-up 6   one every 2 s on average, as users come
+  cargo xtask load-test --mix short=7 --mix english:high=2     two scenarios by weight, one before the other
   cargo xtask load-test --rate 0.2 --arrivals ramp:2 --duration 10m --abort-p95 30s
   cargo xtask load-test --concurrency 4 --duration 2h          a soak: does it get slower?
   cargo xtask load-test --url https://videos.example.com --token-env VIDEO_TOKEN \\
       --input body.json --concurrency 4 --jobs 40 --max-jobs 40
 
-A service of your own is sent the body in --input, once for each job. --speaks says how:
+A service of your own is sent the body in --input, once for each job; of several bodies by weight with
+--mix a.json=3 --mix b.json=1. --speaks says how:
 
   native: this pipeline's API. Body: a job, as for POST /api/v1/jobs
 
@@ -94,6 +98,10 @@ pub struct Args {
     /// A scenario of the fixtures (short, english, …), or a TOML file [default: short]
     #[arg(conflicts_with = "url")]
     scenario: Option<String>,
+    /// Several scenarios by weight, each of its own priority (low, normal, high, urgent); once for each. With
+    /// --url files in place of scenarios; priorities are for what speaks `native`
+    #[arg(long, value_name = "SCENARIO[:PRIORITY]=WEIGHT", conflicts_with = "scenario")]
+    mix: Vec<Part>,
     /// Jobs in flight
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=64))]
     concurrency: u32,
@@ -106,7 +114,7 @@ pub struct Args {
     #[arg(long, value_name = "TAG", num_args = 0..=1, default_missing_value = "", conflicts_with = "url")]
     image: Option<String>,
     /// A service of yours, in place of a pipeline that is started here
-    #[arg(long, value_name = "URL", requires = "input", help_heading = "A service of your own")]
+    #[arg(long, value_name = "URL", help_heading = "A service of your own")]
     url: Option<Url>,
     /// What it speaks
     #[arg(
@@ -124,7 +132,13 @@ pub struct Args {
     #[arg(long, value_name = "NAME", requires = "url", help_heading = "A service of your own")]
     token_env: Option<String>,
     /// The body of each request, JSON
-    #[arg(long, value_name = "FILE", requires = "url", help_heading = "A service of your own")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "url",
+        conflicts_with = "mix",
+        help_heading = "A service of your own"
+    )]
     input: Option<PathBuf>,
     /// Never send more jobs than this [default with --url: 10]
     #[arg(long, value_name = "N", help_heading = "A service of your own")]
@@ -144,6 +158,7 @@ impl Args {
     pub fn of(scenario: &str, concurrency: u32, jobs: u32) -> Self {
         Self {
             scenario: Some(scenario.to_owned()),
+            mix: Vec::new(),
             concurrency,
             jobs: Some(jobs),
             shape: Shape::default(),
@@ -159,6 +174,12 @@ impl Args {
         }
     }
 
+    /// The scenario of every job; of a mix, the first one.
+    fn first(&self) -> &str {
+        let of_mix = self.mix.first().map(|part| part.scenario.as_str());
+        self.scenario.as_deref().or(of_mix).unwrap_or("short")
+    }
+
     /// When each job is due.
     fn plan(&self) -> anyhow::Result<Plan> {
         let concurrency = NonZeroU32::new(self.concurrency).unwrap_or(NonZeroU32::MIN);
@@ -168,7 +189,13 @@ impl Args {
     /// What can be known to be wrong before any work; the plan of what is right.
     fn check(&self) -> anyhow::Result<Plan> {
         self.flags.check()?;
+        if self.url.is_some() && self.input.is_none() && self.mix.is_empty() {
+            let message = "--url: expected the body of its requests, found none";
+            let hint = "--input FILE, or several by weight: --mix FILE=WEIGHT";
+            return Err(Failure::usage(message).with_hint(hint).into());
+        }
         let mut plan = self.plan()?;
+        plan.check(self.mix.len().max(1)).map_err(|error| Failure::usage(error.to_string()))?;
         let guard = self.max_jobs.or(self.url.is_some().then_some(GUARD));
         if let Some(guard) = guard {
             let whom = self.url.as_ref().map_or("the pipeline", Url::as_str);
@@ -185,6 +212,7 @@ impl Args {
                            is started here, not for --url";
             return Err(Failure::usage(message).into());
         }
+        mix::check_priorities(&self.mix, self.speaks)?;
         if self.sync && self.speaks != Speaks::Runpod {
             return Err(Failure::usage("--sync is for --speaks runpod").into());
         }
@@ -220,10 +248,13 @@ pub async fn test(
     stop: &CancellationToken,
 ) -> anyhow::Result<Tested> {
     let plan = args.check()?;
-    let (folder, run) = match (&args.url, &args.input, &args.image) {
-        (Some(url), Some(input), _) => remote::test(args, plan, url, input, cx, stop).await?,
-        (_, _, Some(image)) => image::test(args, plan, image, cx, stop).await?,
-        _ => local(args, plan, cx, stop).await?,
+    if args.url.is_none() {
+        mix::check_names(&args.mix, &cx.paths)?;
+    }
+    let (folder, run) = match (&args.url, &args.image) {
+        (Some(url), _) => remote::test(args, plan, url, cx, stop).await?,
+        (None, Some(image)) => image::test(args, plan, image, cx, stop).await?,
+        (None, None) => local(args, plan, cx, stop).await?,
     };
     folder.save(&run)?;
     let report = folder.report(&run)?;
@@ -254,14 +285,14 @@ async fn local(
     stop: &CancellationToken,
 ) -> anyhow::Result<(RunFolder, Run)> {
     let args = &Args { flags: cold(&args.flags), ..args.clone() };
-    let scenario = args.scenario.as_deref().unwrap_or("short");
-    let prepared = stand::prepare(scenario, &args.flags, cx, stop).await?;
-    let scenario = prepared.asked()?;
+    let prepared = stand::prepare(args.first(), &args.flags, cx, stop).await?;
+    let (scenario, mix) = mix::named(&mix::of_scenarios(&args.mix, &prepared).await?);
     let folder = RunFolder::create(args.out.as_deref(), &cx.paths, &scenario.name)?;
     let mut stand = Stand::start(&prepared, &args.flags, folder.path(), cx).await?;
     let client = NativeClient::new(stand.base.clone())?.with_poll(POLL);
     let asked = Asked {
         scenario,
+        mix,
         plan,
         target: "the pipeline of this checkout".to_owned(),
         settings: args.flags.facts(),

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bench::{Plan, Run, Scenario};
+use bench::{Mix, Plan, Run, Scenario};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::drive::{Asked, drive, ready};
-use super::{Args, POLL};
+use super::{Args, POLL, mix};
 use crate::commands::Context;
 use crate::exit::Failure;
 use crate::record::RunFolder;
@@ -21,7 +21,7 @@ const TRIES: u32 = 5;
 /// Between two tries.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Drives the service at `url` with the body in `input`.
+/// Drives the service at `url` with the body in `--input`, or the bodies of `--mix`.
 ///
 /// # Errors
 ///
@@ -31,13 +31,11 @@ pub async fn test(
     args: &Args,
     plan: Plan,
     url: &Url,
-    input: &Path,
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<(RunFolder, Run)> {
-    let scenario = scenario(input)?;
-    let name = |failure: Failure| failure.about(&input.display().to_string());
-    args.speaks.check_body(&scenario.payload).map_err(name)?;
+    let bodies = bodies(args)?;
+    let (scenario, mix) = mix::named(&bodies);
     let base = base(url)?;
     let token = args.token_env.as_deref().map(token).transpose()?;
     let driveable = Driveable::at(Address {
@@ -51,16 +49,30 @@ pub async fn test(
     ready(&service, cx, stop).await?;
     let folder = RunFolder::create(args.out.as_deref(), &cx.paths, &scenario.name)?;
     let note = "cores, cpu, memory and the rest are of the driver's machine, not of the service's";
-    let mut settings = args.speaks.notes(&scenario.payload);
+    let mut settings = args.speaks.notes(bodies.shares().map(|share| &share.scenario.payload));
     settings.push(("note", note.into()));
     let target = base.to_string();
-    let asked = Asked { scenario, plan, target, settings, pid: None };
+    let asked = Asked { scenario, mix, plan, target, settings, pid: None };
     let died = async |unreached: &Notify| gone(&service, unreached).await;
     let run = drive(asked, driveable, &folder, died, cx, stop).await?;
     Ok((folder, run))
 }
 
-/// The body of the requests; its file gives it its name.
+/// The bodies of the requests, each of which the service may take.
+fn bodies(args: &Args) -> anyhow::Result<Mix> {
+    let body = |input: &Path| {
+        let scenario = scenario(input)?;
+        let name = |failure: Failure| failure.about(&input.display().to_string());
+        args.speaks.check_body(&scenario.payload).map_err(name)?;
+        Ok(scenario)
+    };
+    match &args.input {
+        Some(input) => Ok(body(input)?.into()),
+        None => mix::of_bodies(&args.mix, body),
+    }
+}
+
+/// The body in a file, which gives it its name.
 fn scenario(input: &Path) -> anyhow::Result<Scenario> {
     let text = fs_err::read_to_string(input)?;
     let payload = serde_json::from_str(&text).map_err(|error| {

@@ -1,7 +1,10 @@
 //! Drives a load over the client.
 
+use std::borrow::Cow;
+
 use bench::{COLD, Driven, Job, MEDIA_MS, Outcome, StageSpan, Target};
 use protocol::{Accepted, JobState, JobStatus};
+use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::NativeClient;
@@ -10,8 +13,8 @@ use crate::targets::looks::{Begun, Lookout, Watch};
 use crate::targets::media;
 use crate::targets::patience::Patience;
 
-/// A service that speaks our API, as a target of a load. A scenario's payload is the body of the request;
-/// a sample's `extra` is the job's last [`JobStatus`], or why there is none.
+/// A service that speaks our API, as a target of a load. A scenario's payload is the body of the request, with
+/// the priority of the job where it has one; a sample's `extra` is the job's last [`JobStatus`], or why there is none.
 pub struct NativeTarget {
     /// Talks to the service.
     pub client: NativeClient,
@@ -84,6 +87,17 @@ impl NativeTarget {
     }
 }
 
+/// The body of a request: `payload`, with `priority` where there is one.
+fn body<'a>(payload: &'a Value, priority: Option<&str>) -> Cow<'a, Value> {
+    let mut body = Cow::Borrowed(payload);
+    if let Some(priority) = priority
+        && let Some(fields) = body.to_mut().as_object_mut()
+    {
+        fields.insert("priority".to_owned(), priority.into());
+    }
+    body
+}
+
 /// When work began, by the clock of the run: as long after the answer as it was after the job was taken.
 fn begun(status: &JobStatus, exchange: Exchange) -> Begun {
     match (status.state, status.started_us) {
@@ -97,7 +111,8 @@ fn begun(status: &JobStatus, exchange: Exchange) -> Begun {
 impl Target for NativeTarget {
     async fn drive(&self, mut job: Job) -> Driven {
         let sent_us = job.clock.now_us();
-        let accepted = match self.client.submit(&job.scenario.payload).await {
+        let body = body(&job.scenario.payload, job.priority.as_deref());
+        let accepted = match self.client.submit(body.as_ref()).await {
             Ok(accepted) => accepted,
             Err(error) => {
                 return self.patience.not_accepted(self.client.service(), job, &error).await;

@@ -41,6 +41,19 @@ fn status(state: JobState) -> JobStatus {
 }
 
 #[test]
+fn a_priority_goes_into_the_body_of_the_request() {
+    for (payload, priority, expected) in [
+        (json!({"video_subject": "sea"}), None, json!({"video_subject": "sea"})),
+        (json!({"a": 1}), Some("HIGH"), json!({"a": 1, "priority": "HIGH"})),
+        (json!({"priority": "LOW"}), Some("HIGH"), json!({"priority": "HIGH"})),
+        (json!({"priority": "LOW"}), None, json!({"priority": "LOW"})),
+        (json!([1]), Some("HIGH"), json!([1])),
+    ] {
+        assert_eq!(*body(&payload, priority), expected, "{payload} {priority:?}");
+    }
+}
+
+#[test]
 fn instants_are_brought_to_the_clock_of_the_run() {
     let seen = driven(&status(JobState::Succeeded), 1_000, AT_ONCE);
     assert_eq!(
