@@ -101,7 +101,7 @@ fn looks(criterion: &mut Criterion) {
     let mut looks = Looks::default();
     (0..50).for_each(|job| looks.ended(5_000_000 + job * 1_000));
     criterion.bench_function("looks/next", |bencher| {
-        bencher.iter(|| black_box(&looks).next_us(black_box(5_000_000)));
+        bencher.iter(|| black_box(&looks).next_us(black_box(5_000_000), Looks::PER_S));
     });
 }
 

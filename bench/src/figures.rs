@@ -56,6 +56,7 @@ pub fn figures(run: &Run) -> Vec<Figure> {
     times("service time", Section::Job, &|job| {
         Some(job.finished_us.saturating_sub(job.started_us?))
     });
+    times("transfer", Section::Job, &Sample::transfer_us);
     for name in stages(&jobs) {
         times(name, Section::Stage, &|job| of_stage(job, name));
     }

@@ -10,8 +10,8 @@ use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use crate::record::{Slice, Times};
 use crate::{Distribution, Record, Run};
 
-/// The log: one histogram over the whole run for each of latency, service time, queue wait and every
-/// stage (`stage.render`), by its tag; then the same of each class and each priority, where there are
+/// The log: one histogram over the whole run for each of latency, service time, queue wait, transfer (where
+/// something was fetched) and every stage (`stage.render`), by its tag; then the same of each scenario, class and priority, where there are
 /// several. Values are microseconds; the readable maximum is in seconds.
 ///
 /// A tag is written as Graphite writes a series of a kind
@@ -51,14 +51,17 @@ pub fn hdr_log(run: &Run, record: &Record, span_us: u64) -> String {
 
 fn named(times: &Times) -> Vec<(String, &Distribution)> {
     let whole = [("latency", &times.latency), ("service", &times.service), ("queue", &times.queue)];
+    let fetched = (times.transfer.n() > 0).then_some(("transfer", &times.transfer));
     let stages = times.stages().iter().map(|(name, times)| (format!("stage.{name}"), times));
-    whole.into_iter().map(|(name, times)| (name.to_owned(), times)).chain(stages).collect()
+    let whole = whole.into_iter().chain(fetched);
+    whole.map(|(name, times)| (name.to_owned(), times)).chain(stages).collect()
 }
 
 /// A tag takes no comma, blank or line break: there is a `_` for each.
 fn tag(name: &str, slice: &Slice) -> String {
     let tag = match slice {
         Slice::All => name.to_owned(),
+        Slice::Scenario(scenario) => format!("{name};scenario={scenario}"),
         Slice::Class(class) => format!("{name};class={class}"),
         Slice::Priority(priority) => format!("{name};priority={priority}"),
     };

@@ -41,7 +41,7 @@ pub enum PairError {
         pair: usize,
         /// Of which arm.
         arm: Arm,
-        /// Scenario or plan.
+        /// Scenario, mix or plan.
         what: &'static str,
     },
     /// The runs do not have the figure that is to decide.
@@ -98,11 +98,24 @@ fn all(runs: &[Runs]) -> impl Iterator<Item = (usize, Arm, &Run)> {
 fn unlike(first: &Run, run: &Run) -> Option<&'static str> {
     if first.scenario.payload != run.scenario.payload {
         Some("scenario")
+    } else if !asks_alike(first, run) {
+        Some("mix")
     } else if first.plan != run.plan {
         Some("plan")
     } else {
         None
     }
+}
+
+/// Whether both ask for the same jobs, as often and with the same priorities, whatever they are called.
+fn asks_alike(first: &Run, run: &Run) -> bool {
+    let shares = |run: &Run| -> Vec<_> {
+        let shares = run.mix.iter();
+        shares
+            .map(|share| (share.scenario.payload.clone(), share.priority.clone(), share.weight))
+            .collect()
+    };
+    shares(first) == shares(run)
 }
 
 fn values(run: &Run) -> Values {
@@ -214,6 +227,28 @@ pub(crate) mod tests {
             runs[1].base.scenario.payload = serde_json::json!({ "other": 1 });
         };
         check_refused(other, "pair 2, base: another scenario than in the first run");
+        let mixed = |weight| {
+            move |runs: &mut Vec<Runs>| {
+                let share = |run: &Run, weight| crate::Share {
+                    scenario: run.scenario.clone(),
+                    priority: Some("HIGH".to_owned()),
+                    weight: std::num::NonZeroU32::new(weight).expect("not zero"),
+                };
+                for pair in &mut *runs {
+                    for run in [Some(&mut pair.base), Some(&mut pair.candidate), pair.null.as_mut()]
+                    {
+                        let run = run.expect("three runs");
+                        run.mix = vec![share(run, 2)];
+                    }
+                }
+                runs[1].candidate.mix[0] = share(&runs[1].candidate, weight);
+                runs[1].candidate.mix[0].scenario.title = "another title".to_owned();
+            }
+        };
+        check_refused(mixed(3), "pair 2, candidate: another mix than in the first run");
+        let mut alike = series(2, 1.0, 80);
+        mixed(2)(&mut alike);
+        assert!(paired(&alike, PRIMARY).is_ok());
         let failed = |runs: &mut Vec<Runs>| {
             let samples = &mut runs[0].null.as_mut().expect("a run").samples;
             samples.iter_mut().for_each(|job| job.outcome = Outcome::Failed("x".to_owned()));

@@ -10,8 +10,10 @@
 //! | `sent_us` | when it was handed to the target |
 //! | `accepted_us` | when the target took it, or null |
 //! | `started_us` | when work on it began, or null |
-//! | `finished_us` | when it ended |
+//! | `finished_us` | when work on it ended |
+//! | `running_us` | when the driver last saw that it had not ended; absent where nobody noted it |
 //! | `observed_us` | when the driver saw that it had ended; absent where nobody noted it |
+//! | `downloaded_us` | when what it made was here; absent where it was not fetched after the end |
 //! | `stages` | `name`, `start_us`, `end_us` of each; they may overlap |
 //! | `outcome` | `"ok"`, `"cancelled"`, or `{"failed": "reason"}` |
 //! | `extra` | what else the target told, in its own terms; absent where it told nothing |

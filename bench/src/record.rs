@@ -1,4 +1,4 @@
-//! The times of jobs as histograms: of each stage, class and priority.
+//! The times of jobs as histograms: of each stage, scenario, class and priority.
 //!
 //! Two records merge without loss, so those of several runs, machines or minutes are one record, and a
 //! percentile is one of all their jobs. Percentiles are never averaged: the mean of the p99 of five runs of
@@ -17,6 +17,7 @@ pub struct Record {
 
 #[derive(Clone, Debug, PartialEq)]
 struct Group {
+    scenario: Option<String>,
     class: Option<String>,
     priority: Option<String>,
     times: Times,
@@ -27,6 +28,8 @@ struct Group {
 pub enum Slice {
     /// All of them.
     All,
+    /// Those of a scenario of the mix.
+    Scenario(String),
     /// Those of a class.
     Class(String),
     /// Those of a priority.
@@ -42,6 +45,8 @@ pub struct Times {
     pub service: Distribution,
     /// From accepted to started.
     pub queue: Distribution,
+    /// From the end until what was made was here, where it was fetched.
+    pub transfer: Distribution,
     /// Each stage.
     stages: Vec<(String, Distribution)>,
 }
@@ -62,24 +67,25 @@ impl Record {
     /// Adds every job of `other`.
     pub fn merge(&mut self, other: &Self) {
         for group in &other.groups {
-            let labels =
-                Labels { class: group.class.as_deref(), priority: group.priority.as_deref() };
-            self.group(labels).merge(&group.times);
+            self.group(group.labels()).merge(&group.times);
         }
     }
 
-    /// All jobs; then each class and each priority, where there is more than one of it.
+    /// All jobs; then each scenario, class and priority, where there is more than one of it.
     pub fn slices(&self) -> Vec<Slice> {
         let several = |names: Vec<&String>| -> Vec<String> {
             let names: BTreeSet<&String> = names.into_iter().collect();
             if names.len() > 1 { names.into_iter().cloned().collect() } else { Vec::new() }
         };
+        let scenarios = several(self.groups.iter().filter_map(|it| it.scenario.as_ref()).collect());
         let classes = several(self.groups.iter().filter_map(|it| it.class.as_ref()).collect());
         let priorities =
             several(self.groups.iter().filter_map(|it| it.priority.as_ref()).collect());
+        let scenarios = scenarios.into_iter().map(Slice::Scenario);
         let classes = classes.into_iter().map(Slice::Class);
         let priorities = priorities.into_iter().map(Slice::Priority);
-        std::iter::once(Slice::All).chain(classes).chain(priorities).collect()
+        let all = std::iter::once(Slice::All).chain(scenarios);
+        all.chain(classes).chain(priorities).collect()
     }
 
     /// The times of the jobs in `slice`.
@@ -94,14 +100,12 @@ impl Record {
     /// Where the jobs with `labels` are counted. Groups stand in the order of their labels, so that equal
     /// records are equal however they came about.
     fn group(&mut self, labels: Labels<'_>) -> &mut Times {
-        let place = self.groups.binary_search_by(|group| {
-            (group.class.as_deref(), group.priority.as_deref())
-                .cmp(&(labels.class, labels.priority))
-        });
+        let place = self.groups.binary_search_by(|group| group.labels().cmp(&labels));
         let index = place.unwrap_or_else(|index| {
-            let class = labels.class.map(str::to_owned);
-            let priority = labels.priority.map(str::to_owned);
-            self.groups.insert(index, Group { class, priority, times: Times::default() });
+            let [scenario, class, priority] = [labels.scenario, labels.class, labels.priority]
+                .map(|label| label.map(str::to_owned));
+            let group = Group { scenario, class, priority, times: Times::default() };
+            self.groups.insert(index, group);
             index
         });
         &mut self.groups[index].times
@@ -109,9 +113,18 @@ impl Record {
 }
 
 impl Group {
+    fn labels(&self) -> Labels<'_> {
+        Labels {
+            scenario: self.scenario.as_deref(),
+            class: self.class.as_deref(),
+            priority: self.priority.as_deref(),
+        }
+    }
+
     fn is_in(&self, slice: &Slice) -> bool {
         match slice {
             Slice::All => true,
+            Slice::Scenario(scenario) => self.scenario.as_ref() == Some(scenario),
             Slice::Class(class) => self.class.as_ref() == Some(class),
             Slice::Priority(priority) => self.priority.as_ref() == Some(priority),
         }
@@ -119,10 +132,11 @@ impl Group {
 }
 
 impl Slice {
-    /// `class heavy`, `priority HIGH`; of all jobs `all`.
+    /// `scenario short`, `class heavy`, `priority HIGH`; of all jobs `all`.
     pub fn name(&self) -> String {
         match self {
             Self::All => "all".to_owned(),
+            Self::Scenario(scenario) => format!("scenario {scenario}"),
             Self::Class(class) => format!("class {class}"),
             Self::Priority(priority) => format!("priority {priority}"),
         }
@@ -143,6 +157,9 @@ impl Times {
             self.service.add(sample.finished_us.saturating_sub(start));
         }
         self.queue.add(waited_us(sample));
+        if let Some(us) = sample.transfer_us() {
+            self.transfer.add(us);
+        }
         places.resize(sample.stages.len().max(places.len()), 0);
         for (span, place) in sample.stages.iter().zip(places) {
             *place = self.place(&span.name, *place);
@@ -154,6 +171,7 @@ impl Times {
         self.latency.merge(&other.latency);
         self.service.merge(&other.service);
         self.queue.merge(&other.queue);
+        self.transfer.merge(&other.transfer);
         for (index, (name, times)) in other.stages.iter().enumerate() {
             let place = self.place(name, index);
             self.stages[place].1.merge(times);
@@ -229,6 +247,20 @@ mod tests {
         let of = |phase| Sample { phase, ..labelled("light", "LOW", 9) };
         let jobs = [of(crate::Phase::WarmUp), of(crate::Phase::CoolDown), sample(5, 8)];
         assert_eq!(Record::of(&jobs), Record::of(&[sample(5, 8)]));
+    }
+
+    #[test]
+    fn a_job_of_a_mix_is_in_its_scenario() {
+        let of = |name: &str, sample| Sample { scenario: Some(name.to_owned()), ..sample };
+        let samples = [
+            of("long", labelled("light", "LOW", 9000)),
+            of("short", labelled("light", "LOW", 1000)),
+        ];
+        let record = Record::of(&samples);
+        let slices = ["long", "short"].map(|name| Slice::Scenario(name.to_owned()));
+        assert_eq!(record.slices(), [&[Slice::All], &slices[..]].concat());
+        assert_eq!(slices[1].name(), "scenario short");
+        assert_eq!(record.times(&slices[0]).latency.max_us(), Some(9000));
     }
 
     #[test]

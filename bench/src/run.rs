@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::PlanError;
-use crate::{Ending, Plan, Sample, Scenario, Share, Usage};
+use crate::{Ending, Mix, Plan, Sample, Scenario, Share, Usage};
 
 /// Version of the document; raised when a field changes its meaning.
 const FORMAT: u32 = 2;
@@ -92,6 +92,11 @@ impl Run {
         serde_json::to_string_pretty(self)
     }
 
+    /// What its jobs ask for.
+    pub fn asked(&self) -> Mix {
+        Mix::new(self.mix.clone()).unwrap_or_else(|| self.scenario.clone().into())
+    }
+
     /// Samples of the jobs that count, in the order in which they ended.
     pub fn measured(&self) -> impl Iterator<Item = &Sample> {
         self.samples.iter().filter(|sample| sample.phase.is_measured())
@@ -171,6 +176,23 @@ mod tests {
         let backwards = run(vec![Sample { job: 7, ..sample(20, 10) }]);
         let text = backwards.to_json().expect("a document");
         check_refused(&text, "job 7: sent at 20 us is after finished at 10 us");
+    }
+
+    #[test]
+    fn a_run_of_a_mix_says_what_was_asked_for() {
+        let mut mixed = run(vec![sample(0, 5)]);
+        assert_eq!(mixed.asked(), mixed.scenario.clone().into());
+        let share = |priority: Option<&str>, weight| Share {
+            scenario: mixed.scenario.clone(),
+            priority: priority.map(str::to_owned),
+            weight: NonZeroU32::new(weight).expect("not zero"),
+        };
+        mixed.mix = vec![share(None, 7), share(Some("HIGH"), 2)];
+        let text = mixed.to_json().expect("a document");
+        let read = Run::from_json(&text).expect("a run");
+        assert_eq!(read, mixed);
+        let shares: Vec<String> = read.asked().shares().map(ToString::to_string).collect();
+        assert_eq!(shares, ["7 x sea", "2 x sea (HIGH)"]);
     }
 
     #[test]

@@ -99,9 +99,11 @@ impl Sample {
         }
     }
 
-    /// From the end to the moment at which what it made was here.
+    /// How long it took to fetch what it made: from the end, or the moment at which that was seen, to the
+    /// moment at which it was here. It is no part of the latency.
     pub fn transfer_us(&self) -> Option<u64> {
-        self.downloaded_us.map(|downloaded| downloaded.saturating_sub(self.finished_us))
+        let began = self.observed_us.unwrap_or(0).max(self.finished_us);
+        self.downloaded_us.map(|downloaded| downloaded.saturating_sub(began))
     }
 
     /// From the planned instant to the end.
@@ -181,7 +183,10 @@ pub(crate) mod tests {
         let fetched = Sample { downloaded_us: Some(1), ..sample(0, 100_002) };
         let said = "downloaded at 1 us, before finished at 100002 us";
         assert_eq!(fetched.disorder().as_deref(), Some(said));
-        assert_eq!(Sample { downloaded_us: Some(60), ..sample(0, 40) }.transfer_us(), Some(20));
+        let fetched = Sample { downloaded_us: Some(60), ..sample(0, 40) };
+        assert_eq!(fetched.transfer_us(), Some(20));
+        assert_eq!(Sample { observed_us: Some(45), ..fetched }.transfer_us(), Some(15));
+        assert_eq!(sample(0, 40).transfer_us(), None);
         let past = Sample { running_us: Some(100_041), ..sample(0, 40) };
         let said = "seen not to have ended at 100041 us, after finished at 40 us";
         assert_eq!(past.disorder().as_deref(), Some(said));

@@ -24,6 +24,8 @@ pub struct Summary {
     pub queue: Distribution,
     /// Between started and finished, when no stage ran.
     pub rest: Distribution,
+    /// From the end until what was made was here: no part of the latency. Only of jobs that were fetched.
+    pub transfer: Distribution,
     /// Each stage, in the order of their mean start within a job.
     pub stages: Vec<StageSummary>,
     /// Parts of all jobs together.
@@ -74,11 +76,14 @@ impl Summary {
 
     /// Makes distributions of `series`; of the stages beside all others, since both are as much work.
     fn distribute(&mut self, series: Series<'_>) {
-        let Series { latency, service, lag, submit, queue, rest, stages, .. } = series;
-        let of_jobs =
-            || [latency, service, lag, submit, queue, rest].map(|it| Distribution::of_series(&it));
+        let Series { latency, service, lag, submit, queue, rest, transfer, stages, .. } = series;
+        let of_jobs = || {
+            [latency, service, lag, submit, queue, rest, transfer]
+                .map(|it| Distribution::of_series(&it))
+        };
         let (stages, of_jobs) = beside(|| in_order(stages), of_jobs);
-        [self.latency, self.service, self.lag, self.submit, self.queue, self.rest] = of_jobs;
+        [self.latency, self.service, self.lag, self.submit, self.queue, self.rest, self.transfer] =
+            of_jobs;
         self.stages = stages;
     }
 
@@ -108,6 +113,7 @@ struct Series<'a> {
     submit: Vec<u64>,
     queue: Vec<u64>,
     rest: Vec<u64>,
+    transfer: Vec<u64>,
     /// By name, in the order in which they were first met.
     stages: Vec<(&'a str, Stage)>,
     /// Where the stages of the job before stand in `stages`: the next one mostly has the same in the same
@@ -131,6 +137,7 @@ impl<'a> Series<'a> {
         self.submit.push(parts.submit_us);
         self.queue.push(parts.queue_us);
         self.rest.push(parts.rest_us);
+        self.transfer.extend(sample.transfer_us());
         let Self { stages, places, .. } = self;
         places.resize(sample.stages.len().max(places.len()), 0);
         for (span, place) in sample.stages.iter().zip(places) {
@@ -241,6 +248,15 @@ mod tests {
         let times = crate::Record::of(&jobs).times(&crate::Slice::All);
         let found = times.stages().iter().map(|(name, times)| sums(name, times));
         assert_eq!(found.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn the_way_of_what_was_made_is_no_part_of_the_latency() {
+        let fetched = Sample { downloaded_us: Some(130), ..sample(0, 100) };
+        let summary = Summary::of(&[fetched, sample(0, 200)]);
+        assert_eq!((summary.transfer.n(), summary.transfer.max_us()), (1, Some(30)));
+        assert_eq!((summary.latency.n(), summary.latency.min_us()), (2, Some(100)));
+        assert_eq!(summary.parts.total_us(), 300);
     }
 
     #[test]

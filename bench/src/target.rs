@@ -41,14 +41,16 @@ pub struct Driven {
     pub queued_us: Option<u64>,
     /// When work began. None: the service does not say, or it never did.
     pub started_us: Option<u64>,
-    /// When it ended. None: no better answer than the moment at which `drive` returned.
+    /// When work on it ended: fetching what was made is no part of it. None: no better answer than the moment
+    /// at which its end was seen.
     pub finished_us: Option<u64>,
     /// The last moment at which it was seen not to have ended yet, by the driver's own clock.
     pub running_us: Option<u64>,
     /// The moment at which it was seen to have ended, where `drive` went on after it: it fetched what was
     /// made. None: the moment at which `drive` returned.
     pub observed_us: Option<u64>,
-    /// When what it made was here. None: it was not fetched.
+    /// When what it made was here; `observed_us` is then told too, since fetching began there. None: it was not
+    /// fetched, or came while work went on.
     pub downloaded_us: Option<u64>,
     /// The stages that the service reports.
     pub stages: Vec<StageSpan>,

@@ -84,6 +84,10 @@ fn facts(run: &Run) -> BTreeMap<String, String> {
     facts.insert("target".to_owned(), run.target.clone());
     facts.extend(run.plan.facts().into_iter().map(|(name, fact)| (name.to_owned(), fact)));
     flatten("job", &run.scenario.payload, &mut facts);
+    for share in &run.mix {
+        let name = format!("job.{}", share.scenario.name);
+        flatten(&name, &share.scenario.payload, &mut facts);
+    }
     if !run.mix.is_empty() {
         let shares: Vec<String> = run.mix.iter().map(ToString::to_string).collect();
         facts.insert("mix".to_owned(), shares.join(", "));
@@ -172,6 +176,21 @@ mod tests {
             run.began_unix_us += 1;
         };
         check(change, &[]);
+    }
+
+    #[test]
+    fn another_mix_is_another_thing() {
+        let share = |weight, payload| crate::Share {
+            scenario: crate::Scenario { name: "sea".to_owned(), title: String::new(), payload },
+            priority: Some("HIGH".to_owned()),
+            weight: std::num::NonZeroU32::new(weight).expect("not zero"),
+        };
+        let change = |run: &mut Run| run.mix = vec![share(2, serde_json::json!({ "n": 1 }))];
+        let expected = [
+            ("mix", "nothing", "2 x sea (HIGH)", Some("scenario")),
+            ("job.sea.n", "nothing", "1", Some("scenario")),
+        ];
+        check(change, &expected);
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub(super) fn metrics(before: Arm<'_>, after: Arm<'_>) -> Vec<Metric> {
     let latency: fn(&Summary) -> &Distribution = |summary| &summary.latency;
     let queue: fn(&Summary) -> &Distribution = |summary| &summary.queue;
     let service: fn(&Summary) -> &Distribution = |summary| &summary.service;
+    let transfer: fn(&Summary) -> &Distribution = |summary| &summary.transfer;
     let mut metrics = vec![
         times("latency p50", Section::Primary, latency, 0.5),
         times("latency p95", Section::Job, latency, 0.95),
@@ -22,6 +23,8 @@ pub(super) fn metrics(before: Arm<'_>, after: Arm<'_>) -> Vec<Metric> {
         times("queue wait p95", Section::Job, queue, 0.95),
         times("service time p50", Section::Job, service, 0.5),
         times("service time p95", Section::Job, service, 0.95),
+        times("transfer p50", Section::Job, transfer, 0.5),
+        times("transfer p95", Section::Job, transfer, 0.95),
     ];
     metrics.extend(stages(before.1, after.1));
     metrics.push(throughput(before, after));

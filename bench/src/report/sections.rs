@@ -14,8 +14,13 @@ const QUANTILES: [f64; 3] = [0.5, 0.95, 0.99];
 
 /// What was asked for, in a sentence.
 pub fn asked(run: &Run) -> Block {
-    let mut sentence =
-        format!("{} of the scenario `{}` against {}.", run.plan, run.scenario.name, run.target);
+    let shares: Vec<String> = run.mix.iter().map(ToString::to_string).collect();
+    let of = if shares.is_empty() {
+        format!("the scenario `{}`", run.scenario.name)
+    } else {
+        format!("a mix by weight ({})", shares.join(", "))
+    };
+    let mut sentence = format!("{} of {of} against {}.", run.plan, run.target);
     for (name, prefix) in [("began", "Began"), ("weights", "Model weights:")] {
         if let Some(value) = run.environment.get(name) {
             sentence += &format!(" {prefix} {}.", plain(value));
@@ -51,12 +56,13 @@ pub fn warnings(run: &Run, summary: &Summary, doubts: &[Doubt]) -> Option<Block>
     (!lines.is_empty()).then_some(Block::Warnings { texts: lines })
 }
 
-/// Latency, service time and queue wait.
+/// Latency, service time, queue wait and transfer.
 pub fn latency(run: &Run, summary: &Summary) -> Vec<Block> {
     let rows = [
         ("latency (planned to finished)", &summary.latency),
         ("queue wait (accepted to started)", &summary.queue),
         ("service time (started to finished)", &summary.service),
+        ("transfer (after the end, not in the latency)", &summary.transfer),
     ];
     let rows =
         rows.into_iter().filter(|(_, times)| times.n() > 0).map(|(name, times)| row(name, times));
@@ -88,7 +94,7 @@ pub fn latency(run: &Run, summary: &Summary) -> Vec<Block> {
     blocks
 }
 
-/// Latency of each class and priority, where there are several.
+/// Latency of each scenario, class and priority, where there are several.
 pub fn slices(record: &Record) -> Vec<Block> {
     let slices = record.slices();
     let rows: Vec<[String; 8]> = slices
@@ -99,8 +105,13 @@ pub fn slices(record: &Record) -> Vec<Block> {
     if rows.is_empty() {
         return Vec::new();
     }
+    let heading = if slices.iter().any(|slice| matches!(slice, Slice::Scenario(_))) {
+        "Latency by scenario, class and priority"
+    } else {
+        "Latency by class and priority"
+    };
     vec![
-        Block::heading("Latency by class and priority"),
+        Block::heading(heading),
         Block::table(["jobs", "n", "p50", "p95", "p99", "least", "mean", "most"], rows),
         Block::text(
             "Jobs are taken for independent here: how much they wait for one another is known only of all \

@@ -70,8 +70,7 @@ fn a_run_that_its_plan_aborted_says_why() {
 
 #[track_caller]
 fn check(run: &Run, expected: &str) {
-    let summary = Summary::of(&run.samples);
-    assert_eq!(verdict(run, &summary, &Doubt::of(run, &summary)), expected);
+    assert_eq!(verdict_of(run), expected);
 }
 
 #[test]
@@ -130,6 +129,29 @@ fn the_page_of_a_run_is_one_file_with_the_verdict_first() {
 }
 
 #[test]
+fn the_way_of_what_was_made_has_a_row_of_its_own() {
+    let mut fetched = run(80);
+    assert!(!markdown(&fetched).contains("transfer"), "nothing was fetched");
+    for sample in &mut fetched.samples {
+        sample.observed_us = Some(sample.finished_us + 20_000);
+        sample.downloaded_us = Some(sample.finished_us + 50_000);
+    }
+    let report = markdown(&fetched);
+    let row = report.lines().find(|line| line.starts_with("| transfer (after the end"));
+    let cells: Vec<&str> = row.expect("a row").split('|').map(str::trim).collect();
+    assert_eq!((cells[2], cells[3]), ("80", "30.0 ms (30.0 ms to 30.0 ms)"), "{report}");
+    assert_eq!(verdict_of(&fetched), verdict_of(&run(80)), "it is in no latency");
+    let figures = crate::figures(&fetched);
+    let transfer = figures.iter().find(|figure| figure.name == "transfer p50").expect("a figure");
+    assert!((transfer.value - 30_000.0).abs() < 1e-9, "{transfer:?}");
+}
+
+fn verdict_of(run: &Run) -> String {
+    let summary = Summary::of(&run.samples);
+    verdict(run, &summary, &Doubt::of(run, &summary))
+}
+
+#[test]
 fn classes_and_priorities_have_rows_of_their_own() {
     let mut mixed = sample_runs::run(Shape::default());
     assert!(!markdown(&mixed).contains("by class and priority"));
@@ -141,4 +163,27 @@ fn classes_and_priorities_have_rows_of_their_own() {
     assert!(report.contains("## Latency by class and priority"), "{report}");
     assert!(report.contains("| priority HIGH   |   20 |"), "{report}");
     assert!(report.contains("| priority NORMAL |   60 |"), "{report}");
+
+    for sample in &mut mixed.samples {
+        let scenario = if sample.job % 8 == 0 { "english" } else { "short" };
+        sample.scenario = Some(scenario.to_owned());
+    }
+    mixed.mix = ["short", "english"].map(|name| share(&mixed, name)).to_vec();
+    let report = markdown(&mixed);
+    assert!(
+        report.contains("of a mix by weight (2 x short, 2 x english (HIGH)) against"),
+        "{report}"
+    );
+    assert!(report.contains("## Latency by scenario, class and priority"), "{report}");
+    assert!(report.contains("| scenario english |   10 |"), "{report}");
+    assert!(report.contains("| scenario short   |   70 |"), "{report}");
+    assert!(report.contains("| priority HIGH    |   20 |"), "{report}");
+}
+
+fn share(run: &Run, name: &str) -> crate::Share {
+    crate::Share {
+        scenario: Scenario { name: name.to_owned(), ..run.scenario.clone() },
+        priority: (name == "english").then(|| "HIGH".to_owned()),
+        weight: NonZeroU32::new(2).expect("not zero"),
+    }
 }

@@ -150,11 +150,16 @@ impl Prepared {
     ///
     /// Never with values that JSON has; serde asks for it.
     pub fn asked(&self) -> serde_json::Result<bench::Scenario> {
-        Ok(bench::Scenario {
-            name: self.scenario.name.clone(),
-            title: self.scenario.title.clone(),
-            payload: serde_json::to_value(&self.scenario.job)?,
-        })
+        asked(&self.scenario)
+    }
+
+    /// The same of the scenario `name`: one of the fixtures', or a TOML file of that path.
+    ///
+    /// # Errors
+    ///
+    /// There is none; the error names those that are there.
+    pub async fn asked_as(&self, name: &str) -> anyhow::Result<bench::Scenario> {
+        Ok(asked(&self.fixtures.scenario(name).await?)?)
     }
 
     /// The same with another pipeline: a program with its helpers beside it.
@@ -168,6 +173,14 @@ impl Prepared {
     pub fn providers(&self) -> (&Path, &Path) {
         (&self.binaries.fixtures, &self.media)
     }
+}
+
+fn asked(scenario: &Scenario) -> serde_json::Result<bench::Scenario> {
+    Ok(bench::Scenario {
+        name: scenario.name.clone(),
+        title: scenario.title.clone(),
+        payload: serde_json::to_value(&scenario.job)?,
+    })
 }
 
 fn built_before(cx: &Context<'_>, build: Profile) -> anyhow::Result<Binaries> {

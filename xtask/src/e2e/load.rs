@@ -52,6 +52,54 @@ async fn e2e_a_service_of_the_users_own_is_driven_with_their_body() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn e2e_a_mix_of_bodies_and_priorities_is_driven_by_weight() {
+    let world = World::start("", &[]).await;
+    let file = |name: &str, changes: serde_json::Value| {
+        let path = world.folder.path().join(format!("{name}.json"));
+        fs_err::write(&path, short(&changes).to_string()).expect("written");
+        path.display().to_string()
+    };
+    let script = file("script", json!({ "stop_at": "script" }));
+    let speech = file("speech", json!({ "stop_at": "narration", "priority": "LOW" }));
+    let out = world.folder.path().join("out");
+    let (often, seldom) = (format!("{script}=3"), format!("{speech}:high=1"));
+    let line = ["load-test", "--url", world.base.as_str(), "--mix", &often, "--mix", &seldom];
+    let jobs = ["--concurrency", "3", "--jobs", "12", "--max-jobs", "14", "--warm-up", "2"];
+    let line = line.iter().chain(&jobs).map(Into::into);
+    let args = parsed(line.chain(["--out".into(), out.clone().into()]));
+    let tested = test(&world, &args).await.expect("a test");
+    assert_eq!(tested.n_failed, 0, "{}: {:?}", tested.verdict, tested.failures);
+
+    let text = fs_err::read_to_string(out.join("run.json")).expect("a run file");
+    let run = bench::Run::from_json(&text).expect("a run");
+    let mix = run.asked();
+    let shares: Vec<String> = mix.shares().map(ToString::to_string).collect();
+    assert_eq!(shares, ["3 x script", "1 x speech (HIGH)"]);
+    let lines = fs_err::read_to_string(out.join("samples.jsonl")).expect("samples");
+    let samples = bench::raw::read(&lines).expect("lines").samples;
+    assert_eq!(samples.len(), 14, "with two that warm up");
+    for sample in &samples {
+        let share = mix.of_job(run.plan.seed, sample.job, sample.phase);
+        let share = mix.shares().nth(share).expect("a share");
+        assert_eq!(sample.scenario.as_ref(), Some(&share.scenario.name), "{sample:?}");
+        assert_eq!(sample.priority, share.priority, "{sample:?}");
+        // As the service took it: what is asked for by the mix counts, and else what the body says.
+        let taken = share.priority.as_deref().unwrap_or("NORMAL");
+        assert_eq!(sample.extra["priority"], taken, "{sample:?}");
+        let has_sound = sample.extra.get(bench::MEDIA_MS).is_some();
+        assert_eq!(has_sound, share.scenario.name == "speech", "{sample:?}");
+    }
+    let n_high = samples.iter().filter(|sample| sample.priority.is_some()).count();
+    assert!((1..14).contains(&n_high), "{n_high}");
+    let report = fs_err::read_to_string(&tested.report).expect("a report");
+    for expected in ["of a mix by weight (3 x script, 1 x speech (HIGH))", "## Latency by scenario"]
+    {
+        assert!(report.contains(expected), "{expected}: {report}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn e2e_a_service_that_goes_away_makes_the_run_invalid_and_burns_no_plan() {
     let mut world = World::start("", &[]).await;
     // Few jobs are left: waiting for the service must not use them up.

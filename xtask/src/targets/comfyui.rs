@@ -2,8 +2,8 @@
 //! (<https://docs.comfy.org/development/comfyui-server/comms_routes>).
 //!
 //! Queue wait is from the answer to `/prompt` to `execution_start`; each node that works is a stage, by
-//! its class; the files come by `/view`, which is the stage `transfer`. Where there is no socket, the
-//! history is asked, and stages stay unknown.
+//! its class. The files come by `/view` after the end: their way is told apart and is in no latency. Where
+//! there is no socket, the history is asked, and stages stay unknown.
 
 mod socket;
 mod story;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use bench::{Clock, Driven, Job, MEDIA_MS, Outcome, StageSpan, Target};
+use bench::{Clock, Driven, Job, MEDIA_MS, Outcome, Target};
 use bytes::Bytes;
 use reqwest::Method;
 use serde::Deserialize;
@@ -24,12 +24,11 @@ use url::Url;
 use self::socket::{Heard, Socket};
 use self::story::{File, Story};
 pub use self::workflow::{check_body, has_seed};
+use super::looks::{Begun, Lookout, Watch};
 use super::media::{self, Kind};
 use super::patience::Patience;
 use super::service::{Manners, Service};
 
-/// How often the history is asked for where there is no socket.
-const POLL: Duration = Duration::from_millis(100);
 /// How often it is where a run has ended and is not in it yet.
 const SOON: Duration = Duration::from_millis(5);
 /// Sockets that are opened again for one run.
@@ -42,6 +41,7 @@ const MANNERS: Manners = Manners { ready: "system_stats", said: workflow::said }
 pub struct ComfyuiTarget {
     service: Service,
     patience: Patience,
+    lookout: Lookout,
     /// Open, and with no run of theirs.
     idle: Mutex<Vec<Socket>>,
     /// Clients so far.
@@ -61,6 +61,7 @@ struct Run<'a> {
     prompt_id: String,
     body: &'a Value,
     clock: Clock,
+    watch: Watch<'a>,
 }
 
 impl ComfyuiTarget {
@@ -78,7 +79,8 @@ impl ComfyuiTarget {
         let began_us = jiff::Timestamp::now().as_microsecond();
         let name = format!("reelbench-{began_us:x}-{:x}", std::process::id());
         let (idle, n_clients) = (Mutex::default(), AtomicU64::default());
-        Ok((Self { service, patience, idle, n_clients, name }, refusals))
+        let lookout = Lookout::default();
+        Ok((Self { service, patience, lookout, idle, n_clients, name }, refusals))
     }
 
     /// What is driven.
@@ -121,6 +123,7 @@ impl ComfyuiTarget {
     ) -> anyhow::Result<()> {
         let mut n_reopened = 0;
         let mut misses = 0;
+        let mut asked_us = run.clock.now_us();
         while story.end.is_none() {
             match socket {
                 Some(open) => match open.next().await {
@@ -132,16 +135,23 @@ impl ComfyuiTarget {
                     Heard::Closed => *socket = None,
                 },
                 None => {
-                    tokio::time::sleep(POLL).await;
+                    // The history has no run that goes on: when one began, only a socket tells.
+                    let begun = story.started_us.map_or(Begun::Untold, Begun::At);
+                    run.watch.pause(asked_us, begun).await;
                     if n_reopened < MOST_REOPENED {
                         n_reopened += 1;
                         *socket = Socket::open(&self.service, client_id).await.ok();
                     }
                 }
             }
+            asked_us = run.clock.now_us();
             // What was said while nobody listened is in the history.
             match self.look_up(run, story).await {
-                Ok(()) => misses = 0,
+                Ok(()) if story.end.is_none() => {
+                    misses = 0;
+                    story.open_us = Some(asked_us);
+                }
+                Ok(()) => {}
                 Err(error) => self.patience.bear(&mut misses, error).await?,
             }
         }
@@ -204,9 +214,12 @@ impl ComfyuiTarget {
         let mut driven = Driven {
             started_us: story.started_us,
             finished_us: Some(end.at_us),
+            running_us: story.open_us,
+            observed_us: Some(end.at_us),
             outcome: end.outcome.clone(),
             ..taken
         };
+        run.watch.learn(&driven);
         let fetched = match end.outcome {
             Outcome::Ok => Some(self.fetch(run, &mut story).await),
             _ => None,
@@ -221,17 +234,7 @@ impl ComfyuiTarget {
             }
             Some(Ok((sizes, media))) => {
                 let read_us = run.clock.now_us();
-                if !sizes.is_empty() {
-                    let transfer = StageSpan {
-                        name: super::TRANSFER.to_owned(),
-                        start_us: end.at_us,
-                        end_us: read_us,
-                    };
-                    driven.stages.push(transfer);
-                    driven.finished_us = Some(read_us);
-                }
-                // How long it plays is looked at after it is here.
-                driven.observed_us = driven.finished_us;
+                driven.downloaded_us = (!sizes.is_empty()).then_some(read_us);
                 driven.extra["output_files"] = sizes.len().into();
                 driven.extra["output_bytes"] = sizes.iter().sum::<usize>().into();
                 if let Some((kind, bytes)) = media
@@ -257,6 +260,7 @@ impl Target for ComfyuiTarget {
         let (clock, scenario) = (job.clock, std::sync::Arc::clone(&job.scenario));
         let (client_id, mut socket) = self.socket().await;
         let request = workflow::request(&scenario.payload, job.number, &client_id);
+        let sent_us = clock.now_us();
         let queued = match self.submit(&request).await {
             Ok(queued) => queued,
             Err(error) => {
@@ -265,7 +269,8 @@ impl Target for ComfyuiTarget {
             }
         };
         let answered_us = clock.now_us();
-        let run = Run { prompt_id: queued.prompt_id, body: &scenario.payload, clock };
+        let watch = self.lookout.watch(&job, sent_us);
+        let run = Run { prompt_id: queued.prompt_id, body: &scenario.payload, clock, watch };
         let mut story = Story::default();
         let followed = tokio::select! {
             followed = self.follow(&run, &client_id, &mut socket, &mut story) => Some(followed),

@@ -1,10 +1,12 @@
 //! What a plan can be run against: each speaks one protocol and implements [`bench::Target`].
 //!
 //! All of them share what is not of the protocol: [`service`] (the way to a service, its token, its
-//! refusals), [`patience`] (what is done where it is away or busy) and [`media`] (how long what a job made
-//! is). A sample keeps the bytes of no output.
+//! refusals), [`patience`] (what is done where it is away or busy), [`looks`] (when a job is looked at that
+//! tells nothing by itself) and [`media`] (how long what a job made is). A sample keeps the bytes of no
+//! output.
 
 mod comfyui;
+mod looks;
 mod media;
 mod native;
 mod patience;
@@ -26,9 +28,6 @@ use self::runpod::RunpodTarget;
 pub use self::service::Service;
 use self::speech::SpeechTarget;
 use crate::exit::Failure;
-
-/// The stage in which what a job made comes to us.
-const TRANSFER: &str = "transfer";
 
 /// What a service of the user's own speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -70,14 +69,17 @@ impl Speaks {
         }
     }
 
-    /// What a reader of the numbers must know of the way in which such a service is driven with `body`.
-    pub fn notes(self, body: &Value) -> Vec<(&'static str, Value)> {
+    /// What a reader of the numbers must know of the way in which such a service is driven with `bodies`.
+    pub fn notes<'a>(
+        self,
+        mut bodies: impl Iterator<Item = &'a Value>,
+    ) -> Vec<(&'static str, Value)> {
         let mut notes: Vec<(&'static str, Value)> = vec![("speaks", self.name().into())];
         if self == Self::Comfyui {
-            let seeds = if comfyui::has_seed(body) {
+            let seeds = if bodies.all(comfyui::has_seed) {
                 "the number of the job is added to each seed: ComfyUI does not work on what it knows"
             } else {
-                "the workflow has no seed: ComfyUI may have answered from memory (see `cached_nodes`)"
+                "a workflow has no seed: ComfyUI may have answered from memory (see `cached_nodes`)"
             };
             notes.push(("seeds", seeds.into()));
         }
@@ -116,7 +118,7 @@ pub struct Address<'a> {
     pub speaks: Speaks,
     /// RunPod only: whether jobs go to `/runsync`.
     pub is_sync: bool,
-    /// Native only: how often a job is asked for.
+    /// Native only: how often a job is asked for whose events will tell of its end.
     pub poll: std::time::Duration,
 }
 

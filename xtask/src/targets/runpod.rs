@@ -2,7 +2,8 @@
 //! (<https://docs.runpod.io/serverless/endpoints/send-requests>).
 //!
 //! `delayTime` is the queue wait and `executionTime` the work; a worker that has to be started is in the
-//! wait of its first job, which is told from the others by the worker's name. The server of RunPod's
+//! wait of its first job, which is told from the others by the worker's name. The output comes with the
+//! answer that tells the end: its way is told apart and is in no latency. The server of RunPod's
 //! Python package (`--rp_serve_api`) answers the same paths, but tells no times, does the work of a job
 //! when its status is asked for, and wants that asked by POST.
 
@@ -12,7 +13,6 @@ mod times;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::Context as _;
 use bench::{COLD, Clock, Driven, Job, MEDIA_MS, Outcome, Target};
@@ -24,11 +24,10 @@ use url::Url;
 pub use self::answer::check_body;
 use self::answer::{State, Status};
 use self::times::{Seen, Times};
+use super::looks::{Begun, Lookout, Watch};
 use super::patience::Patience;
 use super::service::{Manners, Refusal, Service};
 
-/// How often a job is asked for.
-const POLL: Duration = Duration::from_millis(100);
 /// Milliseconds that `/runsync` may wait: RunPod's most.
 const WAIT_MS: u32 = 300_000;
 /// Bytes of an error that a sample keeps.
@@ -41,6 +40,7 @@ const MANNERS: Manners = Manners { ready: "health", said: answer::said };
 pub struct RunpodTarget {
     service: Service,
     patience: Patience,
+    lookout: Lookout,
     is_sync: bool,
     /// Workers that had a job already.
     workers: Mutex<BTreeSet<String>>,
@@ -58,7 +58,7 @@ struct Answer {
 
 /// What is known of a job so far.
 #[derive(Clone, Copy, Default)]
-struct Looks {
+struct Looked {
     answered_us: Option<u64>,
     running_us: Option<u64>,
     open_us: Option<u64>,
@@ -79,7 +79,8 @@ impl RunpodTarget {
         let (patience, refusals) = Patience::new();
         let service = Service::new(base, token, MANNERS)?;
         let (workers, posts) = (Mutex::default(), AtomicBool::default());
-        Ok((Self { service, patience, is_sync, workers, posts }, refusals))
+        let lookout = Lookout::default();
+        Ok((Self { service, patience, lookout, is_sync, workers, posts }, refusals))
     }
 
     /// What is driven.
@@ -126,7 +127,13 @@ impl RunpodTarget {
     }
 
     /// Looks until the job has ended.
-    async fn follow(&self, id: &str, looks: &mut Looks, clock: Clock) -> anyhow::Result<Answer> {
+    async fn follow(
+        &self,
+        id: &str,
+        looked: &mut Looked,
+        watch: &Watch<'_>,
+        clock: Clock,
+    ) -> anyhow::Result<Answer> {
         let mut misses = 0;
         loop {
             let asked_us = clock.now_us();
@@ -134,9 +141,9 @@ impl RunpodTarget {
                 Ok(answer) if answer.status.state.is_final() => return Ok(answer),
                 Ok(answer) => {
                     misses = 0;
-                    looks.open_us = Some(asked_us);
-                    looks.saw(&answer);
-                    tokio::time::sleep(POLL).await;
+                    looked.open_us = Some(asked_us);
+                    let begun = looked.saw(&answer);
+                    watch.pause(asked_us, begun).await;
                 }
                 Err(error) => self.patience.bear(&mut misses, error).await?,
             }
@@ -149,11 +156,12 @@ impl RunpodTarget {
     }
 
     /// What the answer at the end of a job says of it.
-    fn driven(&self, sent_us: u64, looks: Looks, answer: &Answer) -> Driven {
-        let Looks { answered_us, running_us, open_us } = looks;
-        let (head_us, read_us) = (answer.head_us, answer.read_us);
-        let seen = Seen { sent_us, answered_us, running_us, open_us, head_us, read_us };
+    fn driven(&self, sent_us: u64, looked: Looked, answer: &Answer) -> Driven {
+        let Looked { answered_us, running_us, open_us } = looked;
+        let head_us = answer.head_us;
+        let seen = Seen { sent_us, answered_us, running_us, open_us, head_us };
         let status = &answer.status;
+        let outcome = status.outcome().unwrap_or(Outcome::Cancelled);
         let times = Times::of(seen, status.delay_time, status.execution_time);
         let mut extra = self.extra(status);
         extra["times"] = if times.are_told { "told" } else { "seen" }.into();
@@ -162,10 +170,13 @@ impl RunpodTarget {
             accepted_us: times.accepted_us,
             started_us: times.started_us,
             finished_us: Some(times.finished_us),
-            running_us,
+            running_us: open_us,
+            observed_us: Some(head_us),
+            // The output comes with the answer that tells the end.
+            downloaded_us: (outcome == Outcome::Ok).then_some(answer.read_us),
             stages: times.stages,
             extra,
-            ..Driven::new(status.outcome().unwrap_or(Outcome::Cancelled))
+            ..Driven::new(outcome)
         }
     }
 
@@ -199,10 +210,17 @@ impl RunpodTarget {
     }
 }
 
-impl Looks {
-    fn saw(&mut self, answer: &Answer) {
-        if answer.status.state == State::InProgress {
-            self.running_us = self.running_us.or(Some(answer.head_us));
+impl Looked {
+    /// Takes an answer about a job that has not ended; says when work on it began, as [`Times`] will.
+    fn saw(&mut self, answer: &Answer) -> Begun {
+        match answer.status.state {
+            State::InQueue => Begun::Not,
+            State::InProgress => {
+                let running_us = *self.running_us.get_or_insert(answer.head_us);
+                let waited = self.answered_us.zip(answer.status.delay_us());
+                Begun::At(waited.map_or(running_us, |(taken, delay)| taken + delay))
+            }
+            _ => Begun::Untold,
         }
     }
 }
@@ -224,26 +242,32 @@ impl Target for RunpodTarget {
             Ok(taken) => taken,
             Err(error) => return self.patience.not_accepted(&self.service, job, &error).await,
         };
-        let mut looks = Looks::default();
+        let mut looked = Looked::default();
         if taken.status.state.is_final() {
-            return self.driven(sent_us, looks, &taken);
+            return self.driven(sent_us, looked, &taken);
         }
-        looks.answered_us = Some(taken.head_us);
-        looks.saw(&taken);
+        looked.answered_us = Some(taken.head_us);
+        looked.saw(&taken);
+        let watch = self.lookout.watch(&job, sent_us);
         let id = taken.status.id.clone();
         let ended = tokio::select! {
-            ended = self.follow(&id, &mut looks, clock) => Some(ended),
+            // Looked at at once: a local server works when it is asked.
+            ended = self.follow(&id, &mut looked, &watch, clock) => Some(ended),
             () = job.stop.requested() => None,
         };
         let given_up = match ended {
-            Some(Ok(answer)) => return self.driven(sent_us, looks, &answer),
+            Some(Ok(answer)) => {
+                let driven = self.driven(sent_us, looked, &answer);
+                watch.learn(&driven);
+                return driven;
+            }
             given_up => given_up,
         };
         // It may have ended meanwhile: then there is nothing to cancel.
         let _ = self.cancel(&id).await;
         let seen = Driven {
-            accepted_us: looks.answered_us,
-            started_us: looks.running_us,
+            accepted_us: looked.answered_us,
+            started_us: looked.running_us,
             extra: self.extra(&taken.status),
             ..Driven::new(Outcome::Cancelled)
         };

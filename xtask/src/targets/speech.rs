@@ -2,7 +2,9 @@
 //! (<https://platform.openai.com/docs/api-reference/audio/createSpeech>): one request, one sound.
 //!
 //! Nothing is told of queues and work: `first_byte` is from the request to the first byte of the sound,
-//! `transfer` from there to its last. A server that streams speaks while it works, so the work is in both.
+//! `transfer` from there to its last. A server that streams speaks while it works, so the work is in both: what
+//! other targets tell as the way of the result after the end of the work cannot be told apart here, and both
+//! stages are in the latency, which ends with the last byte.
 
 use bench::{Clock, Driven, Job, MEDIA_MS, Outcome, StageSpan, Target};
 use futures::StreamExt;
@@ -19,6 +21,8 @@ use crate::exit::Failure;
 
 /// From the request to the first byte of the sound.
 const FIRST_BYTE: &str = "first_byte";
+/// From there to its last.
+const TRANSFER: &str = "transfer";
 /// What OpenAI's own does without `response_format`.
 const USUAL_FORMAT: &str = "mp3";
 
@@ -134,7 +138,7 @@ async fn driven(sent_us: u64, sound: &Sound, body: &Value) -> Driven {
         observed_us: Some(sound.last_us),
         stages: vec![
             span(FIRST_BYTE, sent_us, sound.first_us),
-            span(super::TRANSFER, sound.first_us, sound.last_us),
+            span(TRANSFER, sound.first_us, sound.last_us),
         ],
         extra,
         ..Driven::new(outcome)

@@ -249,12 +249,60 @@ fn e2e_a_load_test_on_a_full_disk_stops_and_names_the_file() {
 }
 
 #[test]
+fn e2e_a_load_test_of_a_mix_tells_its_scenarios_and_priorities_apart() {
+    let test = Test::new();
+    let spoken = TINY.replace("\"tiny\"", "\"spoken\"") + "stop_at = \"narration\"\n";
+    fs_err::write(test.path("spoken.toml"), spoken).expect("a scenario");
+    let mut command = xtask(&["load-test", "--build", "dev", "--no-build", "--json"]);
+    for (file, share) in [("spoken.toml", ":high=3"), ("tiny.toml", "=1")] {
+        command.arg("--mix").arg(format!("{}{share}", test.path(file).display()));
+    }
+    command.args(["--concurrency", "3", "--jobs", "10", "--warm-up", "2", "--out"]);
+    let output = command.arg(test.path("out")).output().expect("xtask starts");
+    assert_eq!(document(&output)["n_ok"], 10, "{}", seen(&output));
+
+    let run = bench::Run::from_json(&test.read("run.json")).expect("a run");
+    assert_eq!(run.scenario.title, "3 x spoken (HIGH), 1 x tiny");
+    let mix = run.asked();
+    let samples = test.samples();
+    assert_eq!(samples.len(), 12, "with two that warm up");
+    for sample in &samples {
+        let number = us(&sample["job"]);
+        let phase = if number < 2 { bench::Phase::WarmUp } else { bench::Phase::Measured };
+        let share = mix.shares().nth(mix.of_job(run.plan.seed, number, phase)).expect("a share");
+        let (priority, taken) = match share.priority.as_deref() {
+            Some(priority) => (priority.into(), priority),
+            None => (Value::Null, "NORMAL"),
+        };
+        assert_eq!(sample["scenario"], share.scenario.name.as_str(), "{sample}");
+        assert_eq!((&sample["priority"], &sample["extra"]["priority"]), (&priority, &taken.into()));
+        let has_film =
+            sample["extra"]["outcome"]["videos"].as_array().is_some_and(|v| !v.is_empty());
+        assert_eq!(has_film, share.scenario.name == "tiny", "{sample}");
+    }
+    let report = test.read("report.md");
+    assert!(report.contains("a mix by weight (3 x spoken (HIGH), 1 x tiny)"), "{report}");
+    assert!(report.contains("| scenario spoken") && report.contains("| priority HIGH"), "{report}");
+}
+
+#[test]
 fn wrong_numbers_are_refused_before_any_work() {
     for (arguments, reason) in [
         (vec!["--concurrency", "0"], "0 is not in 1..=64"),
         (vec!["--concurrency", "65"], "65 is not in 1..=64"),
         (vec!["--jobs", "0"], "0 is not in 1..=1000000"),
-        (vec!["--url", "http://127.0.0.1:9"], "--input <FILE>"),
+        (vec!["--url", "http://127.0.0.1:9"], "hint: --input FILE, or several by weight"),
+        (vec!["--mix", "short"], "expected SCENARIO[:PRIORITY]=WEIGHT"),
+        (vec!["--mix", "short:now=1"], "expected one of low, normal, high, urgent"),
+        (
+            vec!["--mix", "short=1", "--mix", "shrot=1"],
+            "unknown scenario \"shrot\", expected english",
+        ),
+        (vec!["short", "--mix", "english=1"], "cannot be used with"),
+        (
+            vec!["--mix", "a=1", "--url", "http://127.0.0.1:9", "--input", "x"],
+            "cannot be used with",
+        ),
         (vec!["--token-env", "X"], "--url <URL>"),
         (vec!["--speaks", "runpod"], "--url <URL>"),
         (vec!["--speaks", "grpc"], "native, runpod, comfyui, openai-speech"),

@@ -88,7 +88,7 @@ impl Promise {
             Self::Latency { quantile, .. } if !(quantile > 0.0 && quantile < 1.0) => {
                 Err(PromiseError { name: "quantile", range: SHARE, value: quantile })
             }
-            Self::Latency { at_most_s, .. } if !(at_most_s >= 1e-6 && at_most_s <= 1e9) => {
+            Self::Latency { at_most_s, .. } if !(1e-6..=1e9).contains(&at_most_s) => {
                 let range = "of a microsecond at least and 1e9 at most";
                 Err(PromiseError { name: "at_most_s", range, value: at_most_s })
             }

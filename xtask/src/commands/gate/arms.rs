@@ -11,7 +11,7 @@ use super::arm::Arm;
 use super::checkout::{self, Built};
 use super::series::Measure;
 use crate::commands::Context;
-use crate::commands::load_test::{Address, Checkout, Place, Subject};
+use crate::commands::load_test::{self, Address, Checkout, Place, Subject};
 use crate::commands::stand::Flags;
 use crate::record::RunFolder;
 use crate::targets::Speaks;
@@ -61,7 +61,7 @@ impl Services {
     fn address(&self, url: &Url) -> Address {
         Address {
             url: url.clone(),
-            input: self.input.clone().unwrap_or_default(),
+            input: self.input.clone(),
             speaks: self.speaks,
             is_sync: false,
             token_env: self.token_env.clone(),
@@ -105,12 +105,12 @@ async fn subject(
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Subject> {
-    let scenario = &wanted.scenario;
+    let asked = load_test::Wanted { scenario: &wanted.scenario, mix: &[] };
     let place = match arm {
         Arm::Image(image) => Place::Image(image.clone()),
         Arm::Url(url) => Place::Service(wanted.services.address(url)),
         Arm::Here | Arm::Revision(_) | Arm::Runs(_) => {
-            let checkout = Checkout::prepare(scenario, flags, cx, stop).await?.counted();
+            let checkout = Checkout::prepare(asked, flags, cx, stop).await?.counted();
             let checkout = match built {
                 Some(Built { pipeline, revision }) => checkout.with_pipeline(pipeline, revision),
                 None => checkout,
@@ -118,7 +118,7 @@ async fn subject(
             return Ok(Subject::Checkout(Box::new(checkout)));
         }
     };
-    Subject::prepare(&place, scenario, flags, cx, stop).await
+    Subject::prepare(&place, asked, flags, cx, stop).await
 }
 
 impl Measure for Arms<'_> {

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bench::{COUNTERS, Plan, Run};
+use bench::{COUNTERS, Mix, Plan, Run};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::drive::{Asked, drive, ready};
-use super::{POLL, cold, with_start};
+use super::subject::Wanted;
+use super::{POLL, cold, mix, with_start};
 use crate::commands::Context;
 use crate::commands::stand::{self, Flags, Prepared, Stand};
 use crate::record::RunFolder;
@@ -22,6 +23,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Checkout {
     prepared: Prepared,
     flags: Flags,
+    asked_for: Mix,
     revision: Option<String>,
     is_counted: bool,
 }
@@ -33,14 +35,15 @@ impl Checkout {
     ///
     /// The environment, a scenario that is not there.
     pub async fn prepare(
-        scenario: &str,
+        wanted: Wanted<'_>,
         flags: &Flags,
         cx: &Context<'_>,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
         let flags = cold(flags);
-        let prepared = stand::prepare(scenario, &flags, cx, stop).await?;
-        Ok(Self { prepared, flags, revision: None, is_counted: false })
+        let prepared = stand::prepare(wanted.scenario, &flags, cx, stop).await?;
+        let asked_for = mix::of_scenarios(wanted.mix, &prepared).await?;
+        Ok(Self { prepared, flags, asked_for, revision: None, is_counted: false })
     }
 
     /// The same with the pipeline of another commit.
@@ -56,8 +59,8 @@ impl Checkout {
         Self { is_counted: true, ..self }
     }
 
-    pub(super) fn scenario(&self) -> &str {
-        &self.prepared.scenario.name
+    pub(super) const fn asked_for(&self) -> &Mix {
+        &self.asked_for
     }
 
     pub(super) async fn drive(
@@ -97,8 +100,10 @@ impl Checkout {
         let client = NativeClient::new(stand.base.clone())?.with_poll(POLL);
         let driveable = Driveable::native(client).just_started();
         ready(driveable.target.service(), cx, stop).await?;
+        let (scenario, mix) = mix::named(&self.asked_for);
         let asked = Asked {
-            scenario: self.prepared.asked()?,
+            scenario,
+            mix,
             plan: plan.clone(),
             target: "the pipeline of this checkout".to_owned(),
             settings: with_start(self.flags.facts(), stand.begun),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bench::{Distribution, Ending, Outcome, Plan, Run, Sample, Scenario, text};
+use bench::{Distribution, Ending, Outcome, Plan, Run, Sample, Scenario, Share, text};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -27,8 +27,10 @@ const NO_MORE: &str = "it takes no more jobs: ";
 /// What is asked of a service.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// The job.
+    /// The job; of a mix, what it is called.
     pub scenario: Scenario,
+    /// The shares of a mix. Empty: every job is `scenario`.
+    pub mix: Vec<Share>,
     /// When each is due.
     pub plan: Plan,
     /// What is driven, in a few words.
@@ -115,8 +117,7 @@ pub async fn drive(
     // From here on times count, also those of the looks.
     let monitor = pid.map(Monitor::start);
     run.began_unix_us = unix_us();
-    let scenario = run.scenario.clone();
-    let loaded = bench::load(&run.plan, scenario, Arc::new(target), early, keep).await;
+    let loaded = bench::load(&run.plan, run.asked(), Arc::new(target), early, keep).await;
     run.samples = loaded.samples;
     if let Some(monitor) = monitor {
         run.usage = monitor.stop().await;
@@ -142,6 +143,7 @@ pub async fn drive(
 
 async fn record(asked: Asked, cx: &Context<'_>) -> Run {
     let mut run = Run::new(asked.scenario, asked.plan, asked.target, unix_us());
+    run.mix = asked.mix;
     run.environment = machine::facts(&cx.paths.root).await;
     let command: Vec<String> = std::env::args().skip(1).collect();
     let command = format!("cargo xtask {}", command.join(" "));

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use bench::{Plan, Run};
+use bench::{Mix, Plan, Run};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::drive::{Asked, drive, ready};
-use super::{POLL, cold, with_start};
+use super::subject::Wanted;
+use super::{POLL, cold, mix, with_start};
 use crate::commands::Context;
 use crate::commands::stand::{self, Flags, Prepared};
 use crate::exit::Failure;
@@ -33,6 +34,7 @@ pub struct Image {
     inspected: Inspected,
     flags: Flags,
     prepared: Prepared,
+    asked_for: Mix,
 }
 
 impl Image {
@@ -43,7 +45,7 @@ impl Image {
     /// No engine, no such image.
     pub async fn prepare(
         image: &str,
-        scenario: &str,
+        wanted: Wanted<'_>,
         flags: &Flags,
         cx: &Context<'_>,
         stop: &CancellationToken,
@@ -51,13 +53,14 @@ impl Image {
         let engine = Engine::connect().await?;
         let (name, inspected) = found(&engine, image).await?;
         let flags = cold(flags);
-        let prepared = stand::provide(scenario, &flags, cx, stop).await?;
+        let prepared = stand::provide(wanted.scenario, &flags, cx, stop).await?;
+        let asked_for = mix::of_scenarios(wanted.mix, &prepared).await?;
         remove_left(&engine, cx.ui).await;
-        Ok(Self { engine, name, inspected, flags, prepared })
+        Ok(Self { engine, name, inspected, flags, prepared, asked_for })
     }
 
-    pub(super) fn scenario(&self) -> &str {
-        &self.prepared.scenario.name
+    pub(super) const fn asked_for(&self) -> &Mix {
+        &self.asked_for
     }
 
     /// Starts its container, drives it, and takes the container away whatever happened.
@@ -68,7 +71,7 @@ impl Image {
         cx: &Context<'_>,
         stop: &CancellationToken,
     ) -> anyhow::Result<Run> {
-        let Self { engine, name, inspected, flags, prepared } = self;
+        let Self { engine, name, inspected, flags, prepared, asked_for } = self;
         let session = Session::new();
         let (fixtures, media) = prepared.providers();
         let profile = ["--profile".to_owned(), flags.profile.clone()];
@@ -86,7 +89,7 @@ impl Image {
         };
         let work = async {
             let loading = Loading { flags, plan, pair: &pair, engine, inspected };
-            let run = loading.run(prepared, folder, cx, stop).await;
+            let run = loading.run(asked_for, folder, cx, stop).await;
             pair.keep_logs(engine, folder.path(), |_| ()).await;
             run
         };
@@ -120,7 +123,7 @@ struct Loading<'a> {
 impl Loading<'_> {
     async fn run(
         &self,
-        prepared: &Prepared,
+        asked_for: &Mix,
         folder: &RunFolder,
         cx: &Context<'_>,
         stop: &CancellationToken,
@@ -139,8 +142,10 @@ impl Loading<'_> {
         settings.retain(|(name, _)| *name != "build");
         settings.push(("image", self.pair.image.into()));
         settings.push(("image_id", self.inspected.id.clone().into()));
+        let (scenario, mix) = mix::named(asked_for);
         let asked = Asked {
-            scenario: prepared.asked()?,
+            scenario,
+            mix,
             plan: self.plan.clone(),
             target: format!("the image {}", self.pair.image),
             settings,

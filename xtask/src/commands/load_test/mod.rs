@@ -3,6 +3,7 @@
 mod checkout;
 mod drive;
 mod image;
+mod mix;
 mod remote;
 mod shape;
 mod subject;
@@ -17,6 +18,7 @@ use bench::Plan;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use self::mix::Part;
 use self::shape::Shape;
 use crate::commands::Context;
 use crate::commands::stand::Flags;
@@ -26,11 +28,11 @@ use crate::record::RunFolder;
 use crate::targets::Speaks;
 
 pub use self::checkout::Checkout;
-pub use self::subject::{Address, Place, Subject};
+pub use self::subject::{Address, Place, Subject, Wanted};
 pub use self::tell::{Tested, tell};
 
-/// How often a job's status is asked for where no events tell of it. The service says itself when a job ended,
-/// so this is no error of its time: it only delays the next job of the worker.
+/// How often a job's status is asked for while its events are listened to: they tell of its end. Where there
+/// are none, [`targets::looks`](crate::targets) says when.
 const POLL: Duration = Duration::from_millis(250);
 
 /// Jobs that a service of the user's own is sent without being asked twice: each may cost money.
@@ -65,13 +67,15 @@ Examples:
   cargo xtask load-test english --concurrency 2 --jobs 20 --set jobs.concurrency=2
   cargo xtask load-test short --image                   in the image of `build-image`
   cargo xtask load-test --rate 0.5 --duration 5m --warm-up 6   one every 2 s on average, as users come
+  cargo xtask load-test --mix short=7 --mix english:high=2     two scenarios by weight, one before the other
   cargo xtask load-test --rate 0.2 --arrivals ramp:2 --duration 10m --abort-p95 30s
   cargo xtask load-test --concurrency 4 --duration 2h          a soak: does it get slower?
   cargo xtask load-test --sweep 0.2..20 --slo p95=10s --warm-up 20   the most that is held, and its knee
   cargo xtask load-test --url https://videos.example.com --token-env VIDEO_TOKEN \\
       --input body.json --concurrency 4 --jobs 40 --max-jobs 40
 
-A service of your own is sent the body in --input, once for each job. --speaks says how:
+A service of your own is sent the body in --input, once for each job; of several bodies by weight with
+--mix a.json=3 --mix b.json=1. --speaks says how:
 
   native: this pipeline's API. Body: a job, as for POST /api/v1/jobs
 
@@ -98,6 +102,10 @@ pub struct Args {
     /// A scenario of the fixtures (short, english, …), or a TOML file [default: short]
     #[arg(conflicts_with = "url")]
     scenario: Option<String>,
+    /// Several scenarios by weight, each of its own priority (low, normal, high, urgent); once for each. With
+    /// --url files in place of scenarios; priorities are for what speaks `native`
+    #[arg(long, value_name = "SCENARIO[:PRIORITY]=WEIGHT", conflicts_with = "scenario")]
+    mix: Vec<Part>,
     /// Jobs in flight
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=64))]
     concurrency: u32,
@@ -110,7 +118,7 @@ pub struct Args {
     #[arg(long, value_name = "TAG", num_args = 0..=1, default_missing_value = "", conflicts_with = "url")]
     image: Option<String>,
     /// A service of yours, in place of a pipeline that is started here
-    #[arg(long, value_name = "URL", requires = "input", help_heading = "A service of your own")]
+    #[arg(long, value_name = "URL", help_heading = "A service of your own")]
     url: Option<Url>,
     /// What it speaks
     #[arg(
@@ -128,7 +136,13 @@ pub struct Args {
     #[arg(long, value_name = "NAME", requires = "url", help_heading = "A service of your own")]
     token_env: Option<String>,
     /// The body of each request, JSON
-    #[arg(long, value_name = "FILE", requires = "url", help_heading = "A service of your own")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "url",
+        conflicts_with = "mix",
+        help_heading = "A service of your own"
+    )]
     input: Option<PathBuf>,
     /// Never send more jobs than this [default with --url: 10]
     #[arg(long, value_name = "N", help_heading = "A service of your own")]
@@ -150,6 +164,7 @@ impl Args {
     pub fn of(scenario: &str, concurrency: u32, jobs: u32) -> Self {
         Self {
             scenario: Some(scenario.to_owned()),
+            mix: Vec::new(),
             concurrency,
             jobs: Some(jobs),
             sweep: sweep::Flags::default(),
@@ -168,17 +183,24 @@ impl Args {
 
     /// Where what is under test is found.
     fn place(&self) -> Place {
-        match (&self.url, &self.input, &self.image) {
-            (Some(url), Some(input), _) => Place::Service(Address {
+        match (&self.url, &self.image) {
+            (Some(url), _) => Place::Service(Address {
                 url: url.clone(),
-                input: input.clone(),
+                input: self.input.clone(),
                 speaks: self.speaks,
                 is_sync: self.sync,
                 token_env: self.token_env.clone(),
             }),
-            (_, _, Some(image)) => Place::Image(image.clone()),
-            _ => Place::Here,
+            (None, Some(image)) => Place::Image(image.clone()),
+            (None, None) => Place::Here,
         }
+    }
+
+    /// What is asked for.
+    fn wanted(&self) -> Wanted<'_> {
+        let of_mix = self.mix.first().map(|part| part.scenario.as_str());
+        let scenario = self.scenario.as_deref().or(of_mix).unwrap_or("short");
+        Wanted { scenario, mix: &self.mix }
     }
 
     /// When each job is due.
@@ -190,6 +212,11 @@ impl Args {
     /// What can be known to be wrong before any work; the plan of what is right.
     fn check(&self) -> anyhow::Result<Plan> {
         self.flags.check()?;
+        if self.url.is_some() && self.input.is_none() && self.mix.is_empty() {
+            let message = "--url: expected the body of its requests, found none";
+            let hint = "--input FILE, or several by weight: --mix FILE=WEIGHT";
+            return Err(Failure::usage(message).with_hint(hint).into());
+        }
         let (mut plan, n_jobs) = match self.sweep.sweep {
             Some((_, most)) => {
                 (self.sweep.plan(self, most)?, Some(self.sweep.most_jobs(self, most)?))
@@ -200,6 +227,7 @@ impl Args {
                 (plan, n_jobs)
             }
         };
+        plan.check(self.mix.len().max(1)).map_err(|error| Failure::usage(error.to_string()))?;
         let guard = self.max_jobs.or(self.url.is_some().then_some(GUARD));
         if let Some(guard) = guard {
             let whom = self.url.as_ref().map_or("the pipeline", Url::as_str);
@@ -216,6 +244,7 @@ impl Args {
                            is started here, not for --url";
             return Err(Failure::usage(message).into());
         }
+        mix::check_priorities(&self.mix, self.speaks)?;
         if self.sync && self.speaks != Speaks::Runpod {
             return Err(Failure::usage("--sync is for --speaks runpod").into());
         }
@@ -258,13 +287,24 @@ pub async fn test(
     stop: &CancellationToken,
 ) -> anyhow::Result<Tested> {
     let plan = args.check()?;
-    let scenario = args.scenario.as_deref().unwrap_or("short");
-    let subject = Subject::prepare(&args.place(), scenario, &args.flags, cx, stop).await?;
-    let folder = RunFolder::create(args.out.as_deref(), &cx.paths, subject.scenario())?;
+    let subject = subject(args, cx, stop).await?;
+    let folder = RunFolder::create(args.out.as_deref(), &cx.paths, &subject.scenario())?;
     let run = subject.drive(&plan, &folder, cx, stop).await?;
     folder.save(&run)?;
     let report = folder.report(&run)?;
     Ok(Tested::new(&run, folder.path(), report))
+}
+
+/// What is under test, ready to be driven.
+async fn subject(
+    args: &Args,
+    cx: &Context<'_>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Subject> {
+    if args.url.is_none() {
+        mix::check_names(&args.mix, &cx.paths)?;
+    }
+    Subject::prepare(&args.place(), args.wanted(), &args.flags, cx, stop).await
 }
 
 /// The user's settings over [`COLD`].

@@ -4,14 +4,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bench::{Plan, Run, Scenario};
+use bench::{Mix, Plan, Run, Scenario};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::POLL;
 use super::drive::{Asked, drive, ready};
+use super::mix::Part;
 use super::subject::Address;
+use super::{POLL, mix};
 use crate::commands::Context;
 use crate::exit::Failure;
 use crate::record::RunFolder;
@@ -27,11 +28,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Remote {
     address: Address,
     base: Url,
-    scenario: Scenario,
+    asked_for: Mix,
 }
 
 impl Remote {
-    /// Reads the body and the token, and waits until the service can work.
+    /// Reads the body, or the bodies of a mix, and the token, and waits until the service can work.
     ///
     /// # Errors
     ///
@@ -39,20 +40,19 @@ impl Remote {
     /// first job.
     pub async fn prepare(
         address: &Address,
+        mix: &[Part],
         cx: &Context<'_>,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
-        let scenario = scenario(&address.input)?;
-        let name = |failure: Failure| failure.about(&address.input.display().to_string());
-        address.speaks.check_body(&scenario.payload).map_err(name)?;
+        let asked_for = bodies(address, mix)?;
         let base = base(&address.url)?;
-        let remote = Self { address: address.clone(), base, scenario };
+        let remote = Self { address: address.clone(), base, asked_for };
         ready(remote.driveable()?.target.service(), cx, stop).await?;
         Ok(remote)
     }
 
-    pub(super) fn scenario(&self) -> &str {
-        &self.scenario.name
+    pub(super) const fn asked_for(&self) -> &Mix {
+        &self.asked_for
     }
 
     fn driveable(&self) -> anyhow::Result<Driveable> {
@@ -77,10 +77,13 @@ impl Remote {
         let service = driveable.target.service().clone();
         let note =
             "cores, cpu, memory and the rest are of the driver's machine, not of the service's";
-        let mut settings = self.address.speaks.notes(&self.scenario.payload);
+        let bodies = self.asked_for.shares().map(|share| &share.scenario.payload);
+        let mut settings = self.address.speaks.notes(bodies);
         settings.push(("note", note.into()));
+        let (scenario, mix) = mix::named(&self.asked_for);
         let asked = Asked {
-            scenario: self.scenario.clone(),
+            scenario,
+            mix,
             plan: plan.clone(),
             target: self.base.to_string(),
             settings,
@@ -91,7 +94,21 @@ impl Remote {
     }
 }
 
-/// The body of the requests; its file gives it its name.
+/// The bodies of the requests, each of which the service may take.
+fn bodies(address: &Address, mix: &[Part]) -> anyhow::Result<Mix> {
+    let body = |input: &Path| {
+        let scenario = scenario(input)?;
+        let name = |failure: Failure| failure.about(&input.display().to_string());
+        address.speaks.check_body(&scenario.payload).map_err(name)?;
+        Ok(scenario)
+    };
+    match &address.input {
+        Some(input) => Ok(body(input)?.into()),
+        None => mix::of_bodies(mix, body),
+    }
+}
+
+/// The body in a file, which gives it its name.
 fn scenario(input: &Path) -> anyhow::Result<Scenario> {
     let text = fs_err::read_to_string(input)?;
     let payload = serde_json::from_str(&text).map_err(|error| {

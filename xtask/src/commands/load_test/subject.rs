@@ -9,6 +9,7 @@ use url::Url;
 
 use super::checkout::Checkout;
 use super::image::Image;
+use super::mix::{self, Part};
 use super::remote::Remote;
 use crate::commands::Context;
 use crate::commands::stand::Flags;
@@ -31,14 +32,23 @@ pub enum Place {
 pub struct Address {
     /// Where it is.
     pub url: Url,
-    /// The body of each request.
-    pub input: PathBuf,
+    /// The body of each request. None: those of a mix.
+    pub input: Option<PathBuf>,
     /// What it speaks.
     pub speaks: Speaks,
     /// RunPod only: whether jobs go to `/runsync`.
     pub is_sync: bool,
     /// Name of the environment variable with its bearer token.
     pub token_env: Option<String>,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The scenario of every job; of a mix, the first one.
+    pub scenario: &'a str,
+    /// The parts of a mix. Empty: every job is of `scenario`.
+    pub mix: &'a [Part],
 }
 
 /// What is under test, ready to be driven.
@@ -53,39 +63,39 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// Builds, finds, asks whether it is there: what is needed before the first job. `scenario` is what our own
-    /// are asked for.
+    /// Builds, finds, asks whether it is there: what is needed before the first job.
     ///
     /// # Errors
     ///
     /// Usage and environment.
     pub async fn prepare(
         place: &Place,
-        scenario: &str,
+        wanted: Wanted<'_>,
         flags: &Flags,
         cx: &Context<'_>,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
         Ok(match place {
             Place::Here => {
-                Self::Checkout(Box::new(Checkout::prepare(scenario, flags, cx, stop).await?))
+                Self::Checkout(Box::new(Checkout::prepare(wanted, flags, cx, stop).await?))
             }
             Place::Image(image) => {
-                Self::Image(Box::new(Image::prepare(image, scenario, flags, cx, stop).await?))
+                Self::Image(Box::new(Image::prepare(image, wanted, flags, cx, stop).await?))
             }
             Place::Service(address) => {
-                Self::Service(Box::new(Remote::prepare(address, cx, stop).await?))
+                Self::Service(Box::new(Remote::prepare(address, wanted.mix, cx, stop).await?))
             }
         })
     }
 
     /// What is asked for, in a word.
-    pub fn scenario(&self) -> &str {
-        match self {
-            Self::Checkout(checkout) => checkout.scenario(),
-            Self::Image(image) => image.scenario(),
-            Self::Service(remote) => remote.scenario(),
-        }
+    pub fn scenario(&self) -> String {
+        let asked_for = match self {
+            Self::Checkout(checkout) => checkout.asked_for(),
+            Self::Image(image) => image.asked_for(),
+            Self::Service(remote) => remote.asked_for(),
+        };
+        mix::named(asked_for).0.name
     }
 
     /// Drives it once. A run that ended badly is no error: it says so.

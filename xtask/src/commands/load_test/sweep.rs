@@ -9,8 +9,8 @@ use bench::{Found, Held, Knee, Plan, Probe, Rate, Run, Slo};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::Args;
 use super::shape::{self, Kind, Shape};
-use super::{Args, Subject};
 use crate::commands::Context;
 use crate::exit::{Exit, Failure};
 use crate::record::{self, RunFolder};
@@ -132,8 +132,7 @@ pub async fn sweep(
     cx: &Context<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Swept> {
-    let scenario = args.scenario.as_deref().unwrap_or("short");
-    let subject = Subject::prepare(&args.place(), scenario, &args.flags, cx, stop).await?;
+    let subject = super::subject(args, cx, stop).await?;
     let folder = RunFolder::create(
         args.out.as_deref(),
         &cx.paths,
@@ -204,11 +203,11 @@ impl<'a> Search<'a> {
     }
 
     /// Writes the page.
-    fn told(self, scenario: &str) -> anyhow::Result<Swept> {
+    fn told(self, scenario: String) -> anyhow::Result<Swept> {
         let Found { held, not_held, is_close } = self.knee.found();
         let command: Vec<String> = std::env::args().skip(1).collect();
         let sweep = Sweep {
-            scenario: scenario.to_owned(),
+            scenario,
             slos: self.args.sweep.slo.clone(),
             max_failed: self.max_failed(),
             found: self.knee.found(),

@@ -50,7 +50,7 @@ pub struct Tested {
 /// The percentiles of one time, microseconds.
 #[derive(Debug, Serialize)]
 pub struct Time {
-    /// `latency`, `queue`, `service`, `lag` or `stage.<name>`.
+    /// `latency`, `queue`, `service`, `transfer`, `lag` or `stage.<name>`.
     pub name: String,
     /// Jobs that have it.
     pub n: u64,
@@ -145,6 +145,7 @@ fn times(run: &Run, summary: &Summary) -> Vec<Time> {
         Time::of("latency", &summary.latency),
         Time::of("queue", &summary.queue),
         Time::of("service", &summary.service),
+        Time::of("transfer", &summary.transfer),
     ];
     let stages = summary.stages.iter();
     if run.plan.is_open() {

@@ -13,6 +13,7 @@ fn check(args: &Args, expected: &str) {
 #[test]
 fn more_jobs_than_the_guard_allows_are_refused_before_any_work() {
     let url: Url = "https://videos.example.com".parse().expect("a URL");
+    let args = || Args { input: Some("body.json".into()), ..args() };
     let remote = Args { url: Some(url.clone()), ..args() };
     check(&remote, "80 jobs would be sent to https://videos.example.com/, the guard allows 10");
     check(&Args { max_jobs: Some(79), ..args() }, "80 jobs would be sent to the pipeline");
@@ -36,12 +37,29 @@ fn more_jobs_than_the_guard_allows_are_refused_before_any_work() {
 
 #[test]
 fn flags_of_a_pipeline_of_ours_are_refused_with_a_service_of_theirs() {
-    let mut remote = Args { url: "http://a.example".parse().ok(), jobs: Some(1), ..args() };
+    let input = Some("body.json".into());
+    let mut remote = Args { url: "http://a.example".parse().ok(), input, jobs: Some(1), ..args() };
     assert!(remote.check().is_ok());
     remote.flags.set.push("jobs.concurrency=1".to_owned());
     check(&remote, "are for a pipeline that is started here");
     remote.flags = Flags { no_build: true, ..Flags::default() };
     check(&remote, "are for a pipeline that is started here");
+}
+
+#[test]
+fn a_mix_is_refused_where_it_cannot_be_followed() {
+    let parts = |texts: &[&str]| texts.iter().map(|text| text.parse().expect("a part")).collect();
+    let url: Option<Url> = "http://a.example".parse().ok();
+    let remote = Args { url, jobs: Some(1), mix: parts(&["a.json=1", "b.json:low=2"]), ..args() };
+    assert!(remote.check().is_ok(), "bodies of a mix are bodies");
+    check(&Args { mix: Vec::new(), ..remote.clone() }, "expected the body of its requests");
+    let runpod = Args { speaks: Speaks::Runpod, ..remote };
+    check(&runpod, "--mix: what speaks runpod has no priorities");
+    let mut cold = Args { mix: parts(&["short=1", "english=1"]), ..args() };
+    cold.shape.warm_up = Some(bench::Until::Jobs(NonZeroU32::MIN));
+    check(&cold, "a warm-up of 1 jobs does not touch each of 2 scenarios and priorities");
+    cold.shape.warm_up = Some(bench::Until::Jobs(NonZeroU32::new(2).expect("not zero")));
+    assert!(cold.check().is_ok());
 }
 
 #[test]

@@ -39,7 +39,8 @@ async fn e2e_load_speaks_comfyui() {
         check_parts(sample);
         assert!(stage_us(sample, "KSampler") >= STEPS * 2_000, "{sample:?}");
         let names: Vec<&str> = sample.stages.iter().map(|stage| stage.name.as_str()).collect();
-        assert_eq!((names.len(), names.last()), (8, Some(&"transfer")), "{names:?}");
+        assert_eq!((names.len(), names.last()), (7, Some(&"SaveVideo")), "{names:?}");
+        assert!(sample.transfer_us().is_some_and(|us| us > 0), "{sample:?}");
         assert_eq!(
             (&sample.extra["output_files"], &sample.extra["cached_nodes"]),
             (&json!(1), &json!(0))
@@ -52,6 +53,7 @@ async fn e2e_load_speaks_comfyui() {
     let waited = summary.queue.max_us().expect("waits");
     assert!(waited >= STEPS * 2_000 / 2, "{waited} us");
     assert!(bench::Rtf::of(&run.samples).is_some_and(|rtf| rtf.n() == 6));
+    assert!(load.report().contains("| transfer (after the end"), "{}", load.report());
 
     let history = got(format!("{}/history", addresses.comfyui)).await;
     let runs = history.as_object().expect("runs");

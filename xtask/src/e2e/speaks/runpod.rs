@@ -69,6 +69,7 @@ async fn e2e_load_speaks_runpod() {
             assert_eq!(sample.extra["times"], "seen", "this server tells no times");
             assert!(sample.extra["output_bytes"].as_u64().is_some_and(|bytes| bytes > 20_000));
             assert!(sample.extra.get("output").is_none(), "outputs may be megabytes");
+            assert!(sample.downloaded_us >= sample.observed_us, "{sample:?}");
         }
     }
 

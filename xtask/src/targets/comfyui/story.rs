@@ -24,6 +24,8 @@ pub struct Story {
     pub queue_remaining: Option<u64>,
     /// Files that it made; of the kept ones, or else of the previews.
     pub files: Vec<File>,
+    /// The last look into the history at which it had not ended, where it was looked for there.
+    pub open_us: Option<u64>,
     running: Option<(String, u64)>,
 }
 

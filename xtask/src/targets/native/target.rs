@@ -1,16 +1,20 @@
 //! Drives a load over the client.
 
+use std::borrow::Cow;
+
 use bench::{COLD, Driven, Job, MEDIA_MS, Outcome, StageSpan, Target};
 use protocol::{Accepted, JobState, JobStatus};
+use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::NativeClient;
 use super::skew::Exchange;
+use crate::targets::looks::{Begun, Lookout, Watch};
 use crate::targets::media;
 use crate::targets::patience::Patience;
 
-/// A service that speaks our API, as a target of a load. A scenario's payload is the body of the request;
-/// a sample's `extra` is the job's last [`JobStatus`], or why there is none.
+/// A service that speaks our API, as a target of a load. A scenario's payload is the body of the request, with
+/// the priority of the job where it has one; a sample's `extra` is the job's last [`JobStatus`], or why there is none.
 pub struct NativeTarget {
     /// Talks to the service.
     pub client: NativeClient,
@@ -20,6 +24,7 @@ pub struct NativeTarget {
     pub patience: Patience,
     /// Whether the service was started for this run: then its first job has met a cold start.
     pub is_just_started: bool,
+    lookout: Lookout,
 }
 
 impl NativeTarget {
@@ -28,7 +33,8 @@ impl NativeTarget {
     pub fn new(client: NativeClient) -> (Self, mpsc::UnboundedReceiver<String>) {
         let (patience, refusals) = Patience::new();
         let seen = Box::new(|_: &JobStatus| ());
-        (Self { client, seen, patience, is_just_started: false }, refusals)
+        let lookout = Lookout::default();
+        (Self { client, seen, patience, is_just_started: false, lookout }, refusals)
     }
 
     /// With what a job says beside its status: how long its film is, and whether it is the first one.
@@ -42,24 +48,19 @@ impl NativeTarget {
         driven
     }
 
-    /// Comes when the service says that the job has ended. Of one that tells no events it never comes.
-    async fn told_of_the_end(&self, accepted: &Accepted) {
-        if self.client.heard_out(accepted).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    /// Looks until the job has ended, at once when its events say so; `last` is what was seen of it until
-    /// then, and when it was asked for.
+    /// Looks until the job has ended: at once when its events are over, which they are with it. Where it
+    /// tells no events, or no more of them, as jobs before foretell.
     async fn follow(
         &self,
         accepted: &Accepted,
+        exchange: Exchange,
+        watch: &Watch<'_>,
         clock: bench::Clock,
         last: &mut Option<(JobStatus, u64)>,
     ) -> anyhow::Result<JobStatus> {
         let mut misses = 0;
-        let mut told = std::pin::pin!(self.told_of_the_end(accepted));
-        let mut is_told = false;
+        let mut events = std::pin::pin!(self.client.heard_out(accepted));
+        let mut are_over = false;
         loop {
             let asked_us = clock.now_us();
             match self.client.status(accepted).await {
@@ -69,10 +70,15 @@ impl NativeTarget {
                         return Ok(status);
                     }
                     misses = 0;
+                    let begun = begun(&status, exchange);
                     *last = Some((status, asked_us));
-                    tokio::select! {
-                        () = tokio::time::sleep(self.client.poll()) => {}
-                        () = &mut told, if !is_told => is_told = true,
+                    if are_over {
+                        watch.pause(asked_us, begun).await;
+                    } else {
+                        tokio::select! {
+                            () = tokio::time::sleep(self.client.poll()) => {}
+                            _ = &mut events => are_over = true,
+                        }
                     }
                 }
                 Err(error) => self.patience.bear(&mut misses, error).await?,
@@ -81,10 +87,32 @@ impl NativeTarget {
     }
 }
 
+/// The body of a request: `payload`, with `priority` where there is one.
+fn body<'a>(payload: &'a Value, priority: Option<&str>) -> Cow<'a, Value> {
+    let mut body = Cow::Borrowed(payload);
+    if let Some(priority) = priority
+        && let Some(fields) = body.to_mut().as_object_mut()
+    {
+        fields.insert("priority".to_owned(), priority.into());
+    }
+    body
+}
+
+/// When work began, by the clock of the run: as long after the answer as it was after the job was taken.
+fn begun(status: &JobStatus, exchange: Exchange) -> Begun {
+    match (status.state, status.started_us) {
+        (JobState::Running, Some(started_us)) => {
+            Begun::At(exchange.answered_us + started_us.saturating_sub(status.submitted_us))
+        }
+        _ => Begun::Not,
+    }
+}
+
 impl Target for NativeTarget {
     async fn drive(&self, mut job: Job) -> Driven {
         let sent_us = job.clock.now_us();
-        let accepted = match self.client.submit(&job.scenario.payload).await {
+        let body = body(&job.scenario.payload, job.priority.as_deref());
+        let accepted = match self.client.submit(body.as_ref()).await {
             Ok(accepted) => accepted,
             Err(error) => {
                 return self.patience.not_accepted(self.client.service(), job, &error).await;
@@ -92,8 +120,9 @@ impl Target for NativeTarget {
         };
         let exchange = Exchange { sent_us, answered_us: job.clock.now_us() };
         let mut last = None;
+        let watch = self.lookout.watch(&job, sent_us);
         let ended = tokio::select! {
-            ended = self.follow(&accepted, job.clock, &mut last) => Some(ended),
+            ended = self.follow(&accepted, exchange, &watch, job.clock, &mut last) => Some(ended),
             () = job.stop.requested() => None,
         };
         let began_us = unix_us().saturating_sub(job.clock.now_us());
@@ -101,6 +130,7 @@ impl Target for NativeTarget {
             Some(Ok(status)) => {
                 let running_us = last.map(|(_, asked_us)| asked_us);
                 let driven = Driven { running_us, ..driven(&status, began_us, exchange) };
+                watch.learn(&driven);
                 self.labelled(job.number, driven)
             }
             given_up => {
@@ -180,178 +210,4 @@ fn unix_us() -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-    use std::time::Duration;
-
-    use serde_json::json;
-
-    use super::*;
-    use crate::targets::test_load;
-    use protocol::{JobError, Priority, Stage, StageTime};
-
-    /// An answer that takes no time, at the instant at which the job of [`status`] was taken.
-    const AT_ONCE: Exchange = Exchange { sent_us: 0, answered_us: 0 };
-
-    fn status(state: JobState) -> JobStatus {
-        JobStatus {
-            id: "a".to_owned(),
-            subject: String::new(),
-            state,
-            priority: Priority::Normal,
-            attempt: 1,
-            max_attempts: 3,
-            progress: 0.5,
-            submitted_us: 1_000,
-            started_us: Some(1_200),
-            finished_us: Some(9_000),
-            times: protocol::Times::default(),
-            batch: None,
-            files_gone: false,
-            stages: vec![
-                StageTime {
-                    stage: Stage::Script,
-                    started_us: 1_300,
-                    finished_us: Some(1_400),
-                    attempt: 1,
-                },
-                StageTime { stage: Stage::Terms, started_us: 1_400, finished_us: None, attempt: 1 },
-            ],
-            error: None,
-            outcome: None,
-        }
-    }
-
-    #[test]
-    fn instants_are_brought_to_the_clock_of_the_run() {
-        let seen = driven(&status(JobState::Succeeded), 1_000, AT_ONCE);
-        assert_eq!(
-            (seen.accepted_us, seen.started_us, seen.finished_us),
-            (Some(0), Some(200), Some(8_000))
-        );
-        let script = StageSpan { name: "script".to_owned(), start_us: 300, end_us: 400 };
-        assert_eq!(seen.stages, [script], "a stage that did not end has no length");
-        assert_eq!(seen.outcome, Outcome::Ok);
-    }
-
-    #[test]
-    fn a_service_whose_clock_is_an_hour_ahead_is_brought_back() {
-        let hour = 3_600_000_000;
-        let mut ahead = status(JobState::Succeeded);
-        ahead.submitted_us += hour;
-        ahead.started_us = ahead.started_us.map(|us| us + hour);
-        ahead.finished_us = ahead.finished_us.map(|us| us + hour);
-        ahead.stages.clear();
-        // Sent at 40 and answered at 60 of the run: it took the job at about 50.
-        let seen = driven(&ahead, 1_000, Exchange { sent_us: 40, answered_us: 60 });
-        assert_eq!(
-            (seen.accepted_us, seen.started_us, seen.finished_us),
-            (Some(50), Some(250), Some(8_050))
-        );
-    }
-
-    #[test]
-    fn the_parts_of_a_job_add_up_after_a_retry_and_after_a_hand_back() {
-        let stage = |stage, started_us, finished_us, attempt| StageTime {
-            stage,
-            started_us,
-            finished_us: Some(finished_us),
-            attempt,
-        };
-        let mut retried = status(JobState::Succeeded);
-        (retried.attempt, retried.started_us) = (2, Some(5_000));
-        retried.stages = vec![
-            stage(Stage::Script, 1_300, 3_000, 1),
-            // Of this attempt too, but before a hand-back, which does not count as one.
-            stage(Stage::Terms, 3_500, 4_500, 2),
-            stage(Stage::Narration, 5_500, 8_500, 2),
-        ];
-        let seen = driven(&retried, 1_000, AT_ONCE);
-        let names: Vec<&str> = seen.stages.iter().map(|span| span.name.as_str()).collect();
-        assert_eq!(names, ["narration"]);
-
-        let sample = bench::Sample {
-            accepted_us: seen.accepted_us,
-            started_us: seen.started_us,
-            stages: seen.stages,
-            outcome: seen.outcome,
-            extra: seen.extra,
-            ..bench::Sample::new(0, 0, seen.finished_us.expect("it ended"))
-        };
-        let parts = bench::Parts::of(&sample);
-        assert_eq!((parts.queue_us, parts.stages_us, parts.rest_us), (4_000, 3_000, 1_000));
-        assert!(parts.closure_error(&sample) <= 0.01, "{parts:?}");
-        assert_eq!(sample.extra["stages"].as_array().map(Vec::len), Some(3), "nothing is lost");
-    }
-
-    #[test]
-    fn a_job_that_was_cut_off_keeps_what_was_seen_of_it() {
-        let accepted = NativeClient::job("a");
-        let exchange = Exchange { sent_us: 0, answered_us: 20 };
-        let running = JobStatus { finished_us: None, ..status(JobState::Running) };
-        let seen = cut_off(&accepted, Some(&running), 1_000, exchange);
-        assert_eq!((seen.accepted_us, seen.started_us), (Some(0), Some(200)));
-        assert_eq!((&seen.outcome, seen.stages.len()), (&Outcome::Cancelled, 1));
-        assert_eq!(seen.extra["id"], "a");
-        let seen = cut_off(&accepted, None, 1_000, exchange);
-        assert_eq!((seen.accepted_us, &seen.extra["id"]), (Some(20), &"a".into()));
-    }
-
-    #[test]
-    fn a_failed_job_is_counted_by_its_code() {
-        let mut failed = status(JobState::Failed);
-        failed.error = Some(JobError {
-            code: "no_clips".to_owned(),
-            stage: Some(Stage::Materials),
-            message: String::new(),
-        });
-        assert_eq!(driven(&failed, 0, AT_ONCE).outcome, Outcome::Failed("no_clips".to_owned()));
-        let theirs = driven(&status(JobState::Cancelled), 0, AT_ONCE).outcome;
-        assert_eq!(theirs, Outcome::Failed("cancelled".to_owned()), "it was not us");
-    }
-
-    /// A service with one job, which ends when its events were asked for, or with the third look where it has
-    /// none. Gives what was seen of the job by who looks every `poll`.
-    async fn seen(has_events: bool, poll: Duration) -> bench::Sample {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let has_ended = Arc::new(AtomicBool::new(false));
-        let (ends, looks) = (Arc::clone(&has_ended), Arc::new(AtomicUsize::new(0)));
-        let look = async move || {
-            let n = looks.fetch_add(1, Ordering::SeqCst) + 1;
-            let is_over = has_ended.load(Ordering::SeqCst) || (!has_events && n == 3);
-            axum::Json(if is_over {
-                status(JobState::Succeeded)
-            } else {
-                JobStatus { finished_us: None, ..status(JobState::Running) }
-            })
-        };
-        let submit =
-            async || (axum::http::StatusCode::ACCEPTED, axum::Json(NativeClient::job("a")));
-        let mut router = axum::Router::new()
-            .route("/api/v1/jobs", axum::routing::post(submit))
-            .route("/api/v1/jobs/a", axum::routing::get(look));
-        if has_events {
-            let events = async move || {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                ends.store(true, Ordering::SeqCst);
-                "event: ended\ndata: {}\n\n"
-            };
-            router = router.route("/api/v1/jobs/a/events", axum::routing::get(events));
-        }
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let base = format!("http://{}/", listener.local_addr().expect("an address"));
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        let client = NativeClient::new(base.parse().expect("a URL")).expect("a client");
-        let (target, _refusals) = NativeTarget::new(client.with_poll(poll));
-        let samples = test_load::load(target, [1, 1], json!({}), std::future::pending()).await;
-        samples.into_iter().next().expect("a sample")
-    }
-
-    #[tokio::test]
-    async fn an_end_is_seen_when_events_tell_of_it_and_else_by_looking() {
-        // Nobody looks again for a day.
-        assert_eq!(seen(true, Duration::from_secs(86_400)).await.outcome, Outcome::Ok);
-        assert_eq!(seen(false, Duration::from_millis(10)).await.outcome, Outcome::Ok);
-    }
-}
+mod tests;

@@ -80,6 +80,11 @@ impl Status {
         }
     }
 
+    /// Microseconds that it waited for a worker.
+    pub fn delay_us(&self) -> Option<u64> {
+        self.delay_time.map(|ms| (ms.max(0.0) * 1e3).round() as u64)
+    }
+
     /// What is said of a failure, for people. Empty: nothing.
     pub fn error_text(&self) -> String {
         match exception(&self.error) {

@@ -17,49 +17,60 @@ const DELAY: Duration = Duration::from_millis(120);
 const EXECUTION: Duration = Duration::from_millis(180);
 
 /// The cloud: one worker after the other takes a job, two in all.
-#[derive(Default)]
 struct Cloud {
+    execution: Duration,
     jobs: Vec<Instant>,
+    /// How often each of them was looked at.
+    n_looks: Vec<usize>,
     cancelled: Vec<String>,
 }
 
 type Shared = Arc<Mutex<Cloud>>;
 
-fn status(began: Instant, number: usize) -> Value {
+impl Cloud {
+    /// Takes a job; gives its number.
+    fn take(&mut self) -> usize {
+        self.jobs.push(Instant::now());
+        self.n_looks.push(0);
+        self.jobs.len() - 1
+    }
+
+    fn status(&self, number: usize) -> Value {
+        status(self.jobs[number], number, self.execution)
+    }
+}
+
+fn status(began: Instant, number: usize, execution: Duration) -> Value {
     let since = began.elapsed();
     let id = format!("job-{number}-u1");
     if since < DELAY {
         return json!({"id": id, "status": "IN_QUEUE"});
     }
-    if since < DELAY + EXECUTION {
+    if since < DELAY + execution {
         return json!({"id": id, "status": "IN_PROGRESS", "delayTime": 120, "workerId": "w0"});
     }
     json!({"id": id, "status": "COMPLETED", "delayTime": DELAY.as_millis(),
-           "executionTime": EXECUTION.as_millis(), "workerId": format!("w{}", number % 2),
+           "executionTime": execution.as_millis(), "workerId": format!("w{}", number % 2),
            "output": {"video": {"duration_ms": 900}, "echo": "s3cret"}})
 }
 
 async fn run(State(cloud): State<Shared>) -> Json<Value> {
-    let mut cloud = cloud.lock().expect("not poisoned");
-    cloud.jobs.push(Instant::now());
-    Json(json!({"id": format!("job-{}-u1", cloud.jobs.len() - 1), "status": "IN_QUEUE"}))
+    let number = cloud.lock().expect("not poisoned").take();
+    Json(json!({"id": format!("job-{number}-u1"), "status": "IN_QUEUE"}))
 }
 
 async fn runsync(State(cloud): State<Shared>) -> Json<Value> {
-    let (began, number) = {
-        let mut cloud = cloud.lock().expect("not poisoned");
-        cloud.jobs.push(Instant::now());
-        (Instant::now(), cloud.jobs.len() - 1)
-    };
+    let number = cloud.lock().expect("not poisoned").take();
     tokio::time::sleep(DELAY + EXECUTION).await;
-    Json(status(began, number))
+    Json(cloud.lock().expect("not poisoned").status(number))
 }
 
 async fn look(State(cloud): State<Shared>, Path(id): Path<String>) -> Json<Value> {
     let number: usize =
         id.split('-').nth(1).and_then(|text| text.parse().ok()).expect("one of ours");
-    let began = cloud.lock().expect("not poisoned").jobs[number];
-    Json(status(began, number))
+    let mut cloud = cloud.lock().expect("not poisoned");
+    cloud.n_looks[number] += 1;
+    Json(cloud.status(number))
 }
 
 async fn cancel(State(cloud): State<Shared>, Path(id): Path<String>) -> StatusCode {
@@ -69,8 +80,13 @@ async fn cancel(State(cloud): State<Shared>, Path(id): Path<String>) -> StatusCo
 
 /// Starts it: its URL, and what it saw.
 async fn cloud() -> (Url, Shared) {
+    cloud_that_works(EXECUTION).await
+}
+
+async fn cloud_that_works(execution: Duration) -> (Url, Shared) {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let cloud = Shared::default();
+    let (jobs, n_looks, cancelled) = Default::default();
+    let cloud = Arc::new(Mutex::new(Cloud { execution, jobs, n_looks, cancelled }));
     let router = Router::new()
         .route("/v2/e/run", post(run))
         .route("/v2/e/runsync", post(runsync))
@@ -100,7 +116,9 @@ async fn check(is_sync: bool) {
         let took_us = execution.end_us - execution.start_us;
         assert!((178_000..=180_000).contains(&took_us), "executionTime: {took_us}");
         assert!(parts.closure_error(sample) < 0.01, "{parts:?}");
-        assert_eq!(sample.disorder(), None);
+        assert_eq!((sample.disorder(), sample.stages.len()), (None, 1));
+        let (ended, downloaded) = (sample.observed_us, sample.downloaded_us);
+        assert!(Some(sample.finished_us) <= ended && ended <= downloaded, "{sample:?}");
         assert_eq!(
             (&sample.extra["times"], &sample.extra[MEDIA_MS]),
             (&"told".into(), &900.into())
@@ -134,4 +152,24 @@ async fn a_run_that_is_stopped_cancels_its_jobs_at_runpod() {
     let mut cancelled = cloud.lock().expect("not poisoned").cancelled.clone();
     cancelled.sort();
     assert_eq!(cancelled, ["job-0-u1", "job-1-u1"]);
+}
+
+#[tokio::test]
+async fn the_end_of_a_job_is_foretold_from_those_before() {
+    let (base, cloud) = cloud_that_works(Duration::from_millis(600)).await;
+    let (target, _refusals) = RunpodTarget::new(base, None, false).expect("a target");
+    let mut samples = load(target, 20, std::future::pending()).await;
+    samples.sort_by_key(|sample| sample.sent_us);
+    let n_looks = cloud.lock().expect("not poisoned").n_looks.clone();
+    // Two at a time: when the ninth was sent, seven had ended.
+    let (first, later): (usize, usize) = (n_looks[..4].iter().sum(), n_looks[8..].iter().sum());
+    assert!(later * 4 < first * 12 * 2 / 3, "a third fewer a job: {n_looks:?}");
+    let mut late_us: Vec<u64> = samples[8..]
+        .iter()
+        .map(|sample| sample.observed_us.expect("it was seen") - sample.finished_us)
+        .collect();
+    late_us.sort_unstable();
+    // With so few looks at even distances it would be some 100 ms.
+    assert!(late_us[6] < 60_000, "{late_us:?} after {n_looks:?}");
+    assert!(samples.iter().all(|sample| sample.running_us < Some(sample.finished_us)));
 }
