@@ -130,7 +130,7 @@ mod tests {
             "slos = [{ failed = { at_most = 2 } }]",
             "slos: expected at_most from 0 to below 1",
         );
-        check_refused("slos = [{ failed = { most = 2 } }]", "unknown field `most`");
+        check_refused("slos = [{ failed = { most = 2 } }]", "at_most");
         check_refused("slos = [{ rate = { at_least = 2 } }]", "unknown variant `rate`");
     }
 
