@@ -67,7 +67,7 @@ Examples:
   cargo xtask load-test english --concurrency 2 --jobs 20 --set jobs.concurrency=2
   cargo xtask load-test short --image                   in the image of `build-image`
   cargo xtask load-test --rate 0.5 --duration 5m --warm-up 6   one every 2 s on average, as users come
-  cargo xtask load-test --mix short=7 --mix english:high=2     two scenarios by weight, one before the other
+  cargo xtask load-test --mix short=7 --mix english:high=2     two scenarios, by weight
   cargo xtask load-test --rate 0.2 --arrivals ramp:2 --duration 10m --abort-p95 30s
   cargo xtask load-test --concurrency 4 --duration 2h          a soak: does it get slower?
   cargo xtask load-test --sweep 0.2..20 --slo p95=10s --warm-up 20   the most that is held, and its knee
