@@ -90,7 +90,7 @@ async fn e2e_gate_finds_what_is_slower_and_judges_runs_that_were_kept() {
     assert_eq!(n_pairs, 3, "as many as the policy takes to calibrate");
     assert!(document["calibration"]["effects"][0]["sd"].is_number(), "{document}");
     let page = fs_err::read_to_string(folder.path().join("same/calibration.md")).expect("a page");
-    assert!(page.contains("least change seen") && page.contains("| latency p50 |"), "{page}");
+    assert!(page.contains("least change seen") && page.contains("| latency p50 "), "{page}");
 
     fs_err::remove_file(folder.path().join("base/5.json")).expect("removed");
     fs_err::remove_file(folder.path().join("candidate/5.json")).expect("removed");

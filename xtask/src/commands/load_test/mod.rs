@@ -154,7 +154,7 @@ pub struct Args {
     out: Option<PathBuf>,
     // Their headings would go on to whatever came after them.
     #[command(flatten)]
-    sweep: sweep::Flags,
+    sweep: sweep::Sweeping,
     #[command(flatten)]
     shape: Shape,
 }
@@ -167,7 +167,7 @@ impl Args {
             mix: Vec::new(),
             concurrency,
             jobs: Some(jobs),
-            sweep: sweep::Flags::default(),
+            sweep: sweep::Sweeping::default(),
             shape: Shape::default(),
             image: None,
             url: None,

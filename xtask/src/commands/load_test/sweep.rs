@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use bench::report::sweep::{self as page, Sweep, Tried};
-use bench::{Found, Held, Knee, Plan, Probe, Rate, Run, Slo};
+use bench::{Distribution, Estimate, Found, Held, Knee, Plan, Probe, Rate, Run, Slo};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +23,7 @@ const JOBS: u32 = 400;
 /// Which rate is looked for.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args)]
 #[command(next_help_heading = "Sweep")]
-pub struct Flags {
+pub struct Sweeping {
     /// Find the highest rate that is held: from FROM jobs a second on, never beyond TO, at most 8 loads
     #[arg(long, value_name = "FROM..TO", value_parser = range, group = "open", conflicts_with_all = ["concurrency", "rate", "trace"])]
     pub sweep: Option<(Rate, Rate)>,
@@ -57,7 +57,17 @@ fn slo(text: &str) -> Result<Slo, String> {
     Ok(Slo { quantile: percent / 100.0, at_most_us })
 }
 
-impl Flags {
+/// How many jobs a probe must have before it can show anything of a quantile: jobs at one rate wait for one
+/// another, and of fewer than a hundred such nobody knows what they are worth.
+fn needs(quantile: f64) -> u64 {
+    const DEPENDENT: u64 = 100;
+    match Distribution::default().quantile(quantile) {
+        Estimate::Bounded { needs, .. } => needs.max(DEPENDENT),
+        Estimate::Carried { .. } => DEPENDENT,
+    }
+}
+
+impl Sweeping {
     /// The plan of a probe at `rate`: that of the other flags.
     ///
     /// # Errors
@@ -67,6 +77,17 @@ impl Flags {
         if let Some(Kind::Ramp(_)) = args.shape.arrivals {
             let message = "--arrivals ramp: a probe of a sweep has one rate";
             return Err(Failure::usage(message).into());
+        }
+        let measured = args.jobs.filter(|_| args.shape.duration.is_none());
+        for slo in &self.slo {
+            let needs = needs(slo.quantile);
+            if let Some(jobs) = measured.filter(|&jobs| u64::from(jobs) < needs) {
+                let message = format!(
+                    "--slo {}: {needs} jobs a probe can show it at the earliest, found {jobs}",
+                    slo.promise()
+                );
+                return Err(Failure::usage(message).with_hint(format!("--jobs {needs}")).into());
+            }
         }
         let shape = Shape { rate: Some(rate), ..args.shape.clone() };
         let jobs = args.jobs.or(shape.duration.is_none().then_some(JOBS));

@@ -84,6 +84,12 @@ fn a_sweep_has_one_rate_a_probe_and_its_jobs_are_guarded() {
     args.max_jobs = Some(3_199);
     check(&args, "3200 jobs would be sent to the pipeline, the guard allows 3199");
     args.max_jobs = None;
+    let slo = |quantile| bench::Slo { quantile, at_most_us: std::num::NonZeroU64::MIN };
+    (args.jobs, args.sweep.slo) = (Some(99), vec![slo(0.5)]);
+    check(&args, "100 jobs a probe can show it at the earliest, found 99");
+    (args.jobs, args.sweep.slo) = (Some(367), vec![slo(0.5), slo(0.99)]);
+    check(&args, "368 jobs a probe can show it at the earliest, found 367");
+    (args.jobs, args.sweep.slo) = (None, Vec::new());
     args.shape.arrivals = Some(shape::Kind::Ramp(3.0));
     check(&args, "a probe of a sweep has one rate");
 }
