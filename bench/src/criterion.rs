@@ -11,7 +11,8 @@ use serde::Deserialize;
 use crate::comparison::{Better, Level, Metric, Ratio, Section, Unit, Word};
 use crate::markdown::table;
 use crate::page::{Block, Page, Tone};
-use crate::report::ways::{self, Told};
+use crate::report::again;
+use crate::report::ways::Told;
 
 /// One benchmark of a run of criterion.
 #[derive(Clone, Debug, PartialEq)]
@@ -155,7 +156,7 @@ pub fn page(before: Option<&[Microbench]>, now: &[Microbench], told: Told) -> Pa
             (format!("{} benchmarks", now.len()), vec![table])
         }
     };
-    blocks.extend(ways::again(&told));
+    blocks.extend(again::known(&told.environment, &told.command, &[]));
     Page { title: told.title, verdict, tone: Tone::Good, blocks }
 }
 

@@ -1,5 +1,9 @@
 //! How to do it again: what to type, on which commit, with which seeds and digests.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use crate::page::Block;
 
 /// One run that is to be made again.
@@ -33,6 +37,27 @@ pub(crate) fn blocks(sides: &[Side], facts: &[(String, String)], last: Option<&s
         facts.iter().map(|(name, value)| format!("# {}: {}", one_line(name), one_line(value))),
     );
     vec![Block::heading("Again"), Block::Code { language: "sh", text: lines.join("\n") }]
+}
+
+/// What is known of the machine and the settings, folded, and how to do it again by `command` with `facts`.
+pub(crate) fn known(
+    environment: &BTreeMap<String, Value>,
+    command: &str,
+    facts: &[(String, String)],
+) -> Vec<Block> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let rows = environment.iter().map(|(name, value)| [name.clone(), text(value)]);
+    let mut folded = vec![Block::Folded {
+        title: "Everything that is known of the machine and the settings".to_owned(),
+        blocks: vec![Block::table(["what", "value"], rows)],
+    }];
+    let side = Side {
+        name: None,
+        revision: environment.get("revision").map(text),
+        command: Some(command.to_owned()),
+    };
+    folded.extend(blocks(&[side], facts, None));
+    folded
 }
 
 #[cfg(test)]

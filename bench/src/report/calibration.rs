@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use super::again;
 use super::gate::Told;
-use super::{Side, again};
 use crate::comparison::Unit;
 use crate::gate::{Calibration, Effect, Noise, Refusal, Rule};
 use crate::page::{Block, Page, Tone};
@@ -49,15 +49,7 @@ pub fn page(found: &Calibration, rule: &Rule, runs: &[Runs], told: Told) -> Opti
          neighbours; beyond 0.7 of eight pairs something lasts longer than a pair. Second place: what the second run \
          of a pair has over the first.",
     ));
-    let rows = first.environment.iter().map(|(name, value)| {
-        [name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)]
-    });
-    let table = Block::table(["what", "value"], rows);
-    let title = "Everything that is known of the machine and the settings".to_owned();
-    blocks.push(Block::Folded { title, blocks: vec![table] });
-    let revision = first.environment.get("revision").and_then(|it| it.as_str()).map(str::to_owned);
-    let side = Side { name: None, revision, command: Some(told.command) };
-    blocks.extend(again::blocks(&[side], &told.facts, None));
+    blocks.extend(again::known(&first.environment, &told.command, &told.facts));
     Some(Page {
         title: format!("Calibration: {}", first.scenario.name),
         verdict: verdict(found),

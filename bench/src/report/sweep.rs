@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Side, again};
+use super::again;
 use crate::page::{Block, Page, Tone};
 use crate::picture;
 use crate::{Distribution, Estimate, Found, Held, Outcome, Probed, Rate, Run, Slo, Summary, text};
@@ -70,16 +70,7 @@ pub fn page(sweep: &Sweep) -> Page {
     let name = format!("latency {}", named(quantile));
     let alt = format!("{name} by throughput, with the knee");
     blocks.push(Block::figure("knee.svg", &alt, knee(sweep, &name, quantile)));
-    let rows = sweep.environment.iter().map(|(name, value)| {
-        [name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)]
-    });
-    blocks.push(Block::Folded {
-        title: "Everything that is known of the machine and the settings".to_owned(),
-        blocks: vec![Block::table(["what", "value"], rows)],
-    });
-    let revision = sweep.environment.get("revision").and_then(|it| it.as_str()).map(str::to_owned);
-    let side = Side { name: None, revision, command: Some(sweep.command.clone()) };
-    blocks.extend(again::blocks(&[side], &[], None));
+    blocks.extend(again::known(&sweep.environment, &sweep.command, &[]));
     Page {
         title: format!("Sweep: {}", sweep.scenario),
         verdict: verdict(sweep),

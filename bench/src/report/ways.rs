@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Side, again};
+use super::again;
 use crate::page::{Block, Page, Tone};
 use crate::ways::{Outcome, Ways, enough_rounds};
 
@@ -44,23 +44,8 @@ pub fn page(ways: &Ways, told: Told) -> Page {
         );
         blocks.insert(0, Block::Warnings { texts: vec![few] });
     }
-    blocks.extend(again(&told));
+    blocks.extend(again::known(&told.environment, &told.command, &[]));
     Page { verdict: verdict(ways, &told.headline), title: told.title, tone: Tone::Good, blocks }
-}
-
-/// What is known of the machine, and how to do it again.
-pub(crate) fn again(told: &Told) -> Vec<Block> {
-    let rows = told.environment.iter().map(|(name, value)| {
-        [name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)]
-    });
-    let mut blocks = vec![Block::Folded {
-        title: "Everything that is known of the machine".to_owned(),
-        blocks: vec![Block::table(["what", "value"], rows)],
-    }];
-    let revision = told.environment.get("revision").and_then(|it| it.as_str()).map(str::to_owned);
-    let side = Side { name: None, revision, command: Some(told.command.clone()) };
-    blocks.extend(again::blocks(&[side], &[], None));
-    blocks
 }
 
 /// The headline of each way in one line: `eight streams: wall time 0.14 of one stream (0.13 to 0.15), 8 rounds`.

@@ -136,7 +136,8 @@ impl Args {
             if arm.is_ours() {
                 flags.check()?;
             } else if *flags != (Flags { build: self.build, ..Flags::default() }) {
-                let message = format!("{arm}: profiles and settings are for here and rev:COMMIT");
+                let message =
+                    format!("{arm}: profiles and settings are for here, rev:COMMIT and image:TAG");
                 return Err(Failure::usage(message).into());
             }
         }
@@ -186,8 +187,12 @@ impl Args {
         if !matches!(before, Arm::Url(_)) {
             return Ok(());
         }
-        let schedule = Schedule { seed: policy.run.seed, has_null: policy.run.null };
-        let pairs = policy.gate.last_look().map_or(0, |look| look.pairs);
+        let has_null = policy.run.null && !self.same;
+        let schedule = Schedule { seed: policy.run.seed, has_null };
+        let pairs = match policy.gate.last_look() {
+            Some(look) if !self.same => look.pairs,
+            _ => policy.gate.calibration.pairs,
+        };
         let jobs = schedule.slots(pairs).len() as u64 * u64::from(policy.run.jobs);
         if self.services.max_jobs.is_some_and(|most| jobs <= most) {
             return Ok(());

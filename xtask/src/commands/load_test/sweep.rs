@@ -78,10 +78,10 @@ impl Sweeping {
             let message = "--arrivals ramp: a probe of a sweep has one rate";
             return Err(Failure::usage(message).into());
         }
-        let measured = args.jobs.filter(|_| args.shape.duration.is_none());
+        let jobs = args.jobs.or(args.shape.duration.is_none().then_some(JOBS));
         for slo in &self.slo {
             let needs = needs(slo.quantile);
-            if let Some(jobs) = measured.filter(|&jobs| u64::from(jobs) < needs) {
+            if let Some(jobs) = jobs.filter(|&jobs| u64::from(jobs) < needs) {
                 let message = format!(
                     "--slo {}: {needs} jobs a probe can show it at the earliest, found {jobs}",
                     slo.promise()
@@ -90,7 +90,6 @@ impl Sweeping {
             }
         }
         let shape = Shape { rate: Some(rate), ..args.shape.clone() };
-        let jobs = args.jobs.or(shape.duration.is_none().then_some(JOBS));
         shape.plan(NonZeroU32::MIN, jobs.and_then(NonZeroU32::new))
     }
 

@@ -89,7 +89,9 @@ fn a_sweep_has_one_rate_a_probe_and_its_jobs_are_guarded() {
     check(&args, "100 jobs a probe can show it at the earliest, found 99");
     (args.jobs, args.sweep.slo) = (Some(367), vec![slo(0.5), slo(0.99)]);
     check(&args, "368 jobs a probe can show it at the earliest, found 367");
-    (args.jobs, args.sweep.slo) = (None, Vec::new());
+    (args.jobs, args.sweep.slo) = (None, vec![slo(0.999)]);
+    check(&args, "3688 jobs a probe can show it at the earliest, found 400");
+    args.sweep.slo = Vec::new();
     args.shape.arrivals = Some(shape::Kind::Ramp(3.0));
     check(&args, "a probe of a sweep has one rate");
 }
