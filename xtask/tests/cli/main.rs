@@ -1,5 +1,6 @@
 //! The commands as a user meets them: exit code, stdout, stderr.
 
+mod bench;
 mod build_cuda;
 mod build_image;
 mod clean;

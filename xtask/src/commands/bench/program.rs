@@ -84,3 +84,25 @@ pub async fn shown(
     }
     Err(Failure::environment(format!("the bench program ended with {status}")).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum as _;
+
+    use super::*;
+    use crate::paths::Paths;
+
+    #[test]
+    fn each_program_is_a_bench_of_its_package() {
+        let root = Paths::from_env().expect("a checkout").root;
+        let programs: Vec<Program> =
+            Part::value_variants().iter().filter_map(|part| of(*part)).collect();
+        assert_eq!(programs.len(), 3);
+        for Program { package, name, .. } in programs {
+            let folder = if package == "fetch" { "pipeline/fetch" } else { package };
+            let manifest = fs_err::read_to_string(root.join(folder).join("Cargo.toml"));
+            let bench = format!("[[bench]]\nname = \"{name}\"\n");
+            assert!(manifest.expect("a manifest").contains(&bench), "{package}: {name}");
+        }
+    }
+}
