@@ -16,7 +16,13 @@ use crate::exit::{Exit, Failure};
 /// change: `cargo xtask gate --base COMMIT` lets through what is written there and is not in COMMIT's own file.
 /// What is worse than was accepted fails all the same. Once the change is in the base, the entry is history.
 #[derive(Debug, clap::Args)]
-#[command(arg_required_else_help = true)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Example:
+  cargo xtask baseline accept reports/runs/20261122-101500-gate --reason \"two passes look better\"
+
+Exit codes: 0 written, 2 there is nothing to accept, or the folder cannot be read"
+)]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -25,10 +31,6 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Write down that what a gate found is wanted
-    #[command(after_help = "Example:
-  cargo xtask baseline accept reports/runs/20261122-101500-gate --reason \"two passes look better\"
-
-Exit codes: 0 written, 2 there is nothing to accept, or the folder cannot be read")]
     Accept {
         /// The folder of a gate that failed
         #[arg(value_name = "RUN")]
