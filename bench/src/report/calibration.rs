@@ -19,7 +19,7 @@ pub fn files(page: &Page) -> [(&'static str, String); 3] {
 }
 
 /// The page of what `runs`, each with the same program on both sides, show by `rule`. None: there are no runs.
-pub fn page(found: &Calibration, rule: &Rule, runs: &[Runs], told: Told) -> Option<Page> {
+pub fn page(found: &Calibration, rule: &Rule, runs: &[Runs], told: &Told) -> Option<Page> {
     let first = &runs.first()?.base;
     let known: BTreeMap<String, Figure> =
         figures(first).into_iter().map(|figure| (figure.name.clone(), figure)).collect();
@@ -139,7 +139,7 @@ mod tests {
         let (metrics, pairs) = crate::paired(runs, PRIMARY).expect("pairs");
         let found = calibrate(&metrics, &pairs, &rule).expect("calibrated");
         let told = Told { command: "cargo xtask gate --same".to_owned(), ..Told::default() };
-        page(&found, &rule, runs, told).expect("a page")
+        page(&found, &rule, runs, &told).expect("a page")
     }
 
     #[test]

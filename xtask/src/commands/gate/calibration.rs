@@ -41,7 +41,7 @@ pub async fn calibrated(
     let found = bench::gate::calibrate(&metrics, &pairs, &policy.gate)?;
     let verdict = page::verdict(&found);
     let mut report = None;
-    if let Some(page) = page::page(&found, &policy.gate, &runs, told(policy)) {
+    if let Some(page) = page::page(&found, &policy.gate, &runs, &told(policy)) {
         for (name, text) in page::files(&page) {
             record::replace(&folder.join(name), &text)?;
         }
