@@ -27,3 +27,9 @@ pub struct Context<'a> {
     /// Where things are.
     pub paths: Paths,
 }
+
+/// What was typed, for whoever wants to do it again.
+pub fn typed() -> String {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    format!("cargo xtask {}", words.join(" "))
+}

@@ -4,10 +4,10 @@ use bench::criterion;
 use bench::report::ways::{self as page, Told};
 use tokio_util::sync::CancellationToken;
 
-use super::{Args, command, folder, program};
+use super::{Args, folder, program};
 use crate::cargo::cargo;
 use crate::commands::compare::microbench;
-use crate::commands::{Context, fetch_models};
+use crate::commands::{Context, fetch_models, typed};
 use crate::exit::{Exit, Failure};
 use crate::{machine, record};
 
@@ -53,7 +53,7 @@ pub async fn run(args: &Args, cx: &Context<'_>, stop: &CancellationToken) -> any
     let told = Told {
         title: "Bench: criterion".to_owned(),
         environment: machine::facts(&cx.paths.root).await,
-        command: command(),
+        command: typed(),
         ..Told::default()
     };
     let page = criterion::page(before.as_deref(), &found, told);

@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::Context;
+use crate::commands::{Context, typed};
 use crate::exit::{Exit, Failure};
 use crate::record::{self, RunFolder};
 use crate::{interrupt, machine};
@@ -146,7 +146,7 @@ async fn measured(
             about: about.to_owned(),
             headline: headline.to_owned(),
             environment: machine::facts(&cx.paths.root).await,
-            command: command(),
+            command: typed(),
         },
     );
     for (name, text) in page::files(&page) {
@@ -184,9 +184,4 @@ const fn told(part: Part) -> (&'static str, &'static str) {
 fn folder(args: &Args, cx: &Context<'_>) -> anyhow::Result<PathBuf> {
     let name = format!("bench-{}", args.part.name());
     Ok(RunFolder::create(args.out.as_deref(), &cx.paths, &name)?.path().to_owned())
-}
-
-fn command() -> String {
-    let command: Vec<String> = std::env::args().skip(1).collect();
-    format!("cargo xtask {}", command.join(" "))
 }

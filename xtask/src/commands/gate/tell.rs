@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::policy::Policy;
 use super::series::Series;
-use crate::commands::Context;
+use crate::commands::{Context, typed};
 use crate::exit::Exit;
 use crate::record;
 
@@ -110,10 +110,9 @@ const fn exit(verdict: &Verdict) -> Exit {
 
 /// What is known of a gate beside its runs.
 pub fn told(policy: &Policy) -> Told {
-    let command: Vec<String> = std::env::args().skip(1).collect();
     let looks: Vec<String> = policy.gate.looks.iter().map(|look| look.pairs.to_string()).collect();
     Told {
-        command: format!("cargo xtask {}", command.join(" ")),
+        command: typed(),
         facts: vec![
             ("seed of the order".to_owned(), policy.run.seed.to_string()),
             ("looks, pairs".to_owned(), looks.join(", ")),

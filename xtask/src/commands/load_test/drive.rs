@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::Context;
+use crate::commands::{Context, typed};
 use crate::exit::Failure;
 use crate::machine;
 use crate::monitor::Monitor;
@@ -145,11 +145,9 @@ async fn record(asked: Asked, cx: &Context<'_>) -> Run {
     let mut run = Run::new(asked.scenario, asked.plan, asked.target, unix_us());
     run.mix = asked.mix;
     run.environment = machine::facts(&cx.paths.root).await;
-    let command: Vec<String> = std::env::args().skip(1).collect();
-    let command = format!("cargo xtask {}", command.join(" "));
     let settings = asked.settings.into_iter().map(|(name, value)| (name.to_owned(), value));
     run.environment.extend(settings);
-    run.environment.insert("command".to_owned(), command.into());
+    run.environment.insert("command".to_owned(), typed().into());
     run
 }
 

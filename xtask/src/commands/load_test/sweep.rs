@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Args;
 use super::shape::{self, Kind, Shape};
-use crate::commands::Context;
+use crate::commands::{Context, typed};
 use crate::exit::{Exit, Failure};
 use crate::record::{self, RunFolder};
 
@@ -225,7 +225,6 @@ impl<'a> Search<'a> {
     /// Writes the page.
     fn told(self, scenario: String) -> anyhow::Result<Swept> {
         let Found { held, not_held, is_close } = self.knee.found();
-        let command: Vec<String> = std::env::args().skip(1).collect();
         let sweep = Sweep {
             scenario,
             slos: self.args.sweep.slo.clone(),
@@ -233,7 +232,7 @@ impl<'a> Search<'a> {
             found: self.knee.found(),
             is_cut_short: self.is_cut_short,
             environment: self.environment,
-            command: format!("cargo xtask {}", command.join(" ")),
+            command: typed(),
             probes: self.tried,
         };
         for (name, text) in page::files(&sweep) {
