@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn of_a_job_of_another_kind_nothing_is_known() {
-        let even_ms = 66_666;
+        let even_ms = 20 * MS;
         for begun in [Begun::Untold, Begun::Not, Begun::At(0)] {
             let lookout = lookout();
             assert_eq!(watch(&lookout, "new", 0).next_us(0, begun), even_ms, "{begun:?}");
