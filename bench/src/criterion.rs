@@ -138,6 +138,21 @@ pub fn markdown(metrics: &[Metric]) -> String {
     format!("# Benchmarks, before and after\n\n**{verdict}**\n\n{table}\n\n{METHOD}\n")
 }
 
+/// `1.20 ms (1.19 ms to 1.22 ms)`; of samples that do not carry a median, what they show.
+fn level(ns: &[f64]) -> String {
+    let shown = |ns: f64| Unit::Nanoseconds.shown(ns);
+    match Level::median(ns) {
+        Level::Known { value, low, high } => {
+            format!("{} ({} to {})", shown(value), shown(low), shown(high))
+        }
+        _ => {
+            let [least, most] = [f64::min, f64::max].map(|of| ns.iter().copied().reduce(of));
+            let seen = least.zip(most).map(|(least, most)| (shown(least), shown(most)));
+            seen.map_or_else(String::new, |(least, most)| format!("{least} to {most} seen"))
+        }
+    }
+}
+
 /// The page of benchmarks: each with its median, or beside what it was `before`.
 pub fn page(before: Option<&[Microbench]>, now: &[Microbench], told: Told) -> Page {
     let (verdict, mut blocks) = match before {
@@ -147,10 +162,7 @@ pub fn page(before: Option<&[Microbench]>, now: &[Microbench], told: Told) -> Pa
             (counted(&metrics), vec![table, Block::text(METHOD)])
         }
         None => {
-            let row = |one: &Microbench| {
-                let shown = Level::median(&one.ns).shown(Unit::Nanoseconds);
-                [one.id.clone(), shown, one.ns.len().to_string()]
-            };
+            let row = |one: &Microbench| [one.id.clone(), level(&one.ns), one.ns.len().to_string()];
             let table =
                 Block::table(["benchmark", "median (95 %)", "samples"], now.iter().map(row));
             (format!("{} benchmarks", now.len()), vec![table])
@@ -219,7 +231,11 @@ mod tests {
         let told = Told { title: "Bench: criterion".to_owned(), ..Told::default() };
         let alone = page(None, &now, told.clone());
         assert_eq!(alone.verdict, "2 benchmarks");
-        assert!(alone.markdown().contains("g/h"), "{}", alone.markdown());
+        let markdown = alone.markdown();
+        assert!(markdown.contains("1.0 µs (") && markdown.contains("5.0 µs ("), "{markdown}");
+        let few = [Microbench { id: "g/q".to_owned(), ns: vec![1_500.0, 1_700.0] }];
+        let markdown = page(None, &few, told.clone()).markdown();
+        assert!(markdown.contains("1.5 µs to 1.7 µs seen"), "{markdown}");
         let before = [bench("g/f", 500.0), bench("g/h", 5_000.0)];
         let compared = page(Some(&before), &now, told);
         let expected = "1 slower, 0 faster, 1 without a difference shown, 0 not judged";

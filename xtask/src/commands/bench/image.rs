@@ -10,12 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::commands::Context;
 use crate::exit::Failure;
+use crate::image::engine::{Engine, EngineError};
 use crate::process;
 
 /// Name of the image while it is measured.
 const TAG: &str = "reelbench-bench:cpu";
 
-/// Builds it in rounds; gives what was measured, a document a line.
+/// Builds it in rounds; gives what was measured, a document a line. The image is gone afterwards.
 ///
 /// Each round has a store of its own, which is empty at its beginning: its first build is the one in which
 /// everything is anew. What the models' packages and the base come from is on the network of this machine.
@@ -31,6 +32,20 @@ pub async fn measure(
     stop: &CancellationToken,
 ) -> anyhow::Result<String> {
     fs_err::create_dir_all(&cx.paths.home)?;
+    let engine = Engine::connect().await?;
+    let measured = in_rounds(rounds, arguments, folder, cx, stop).await;
+    // Whatever happened: it was made to be measured.
+    engine.remove_image(TAG, true).await.map_err(EngineError::told)?;
+    measured
+}
+
+async fn in_rounds(
+    rounds: u32,
+    arguments: &[String],
+    folder: &Path,
+    cx: &Context<'_>,
+    stop: &CancellationToken,
+) -> anyhow::Result<String> {
     let mut lines = String::new();
     for round in 0..rounds {
         let home = tempfile::Builder::new().prefix("bench-").tempdir_in(&cx.paths.home)?;
@@ -61,16 +76,14 @@ async fn build(
     let mut command = Command::new(std::env::current_exe()?);
     command.current_dir(&cx.paths.root).env("REELBENCH_HOME", home);
     command.args(["--json", "build-image", "--variant", "cpu", "--tag", TAG]).args(arguments);
-    let mut said = String::new();
-    let ended = process::captured(command, stop, |line| {
-        said.push_str(line);
-        said.push('\n');
-    });
-    let ended = ended.await?;
+    // The document alone: what it says meanwhile comes by stderr, whenever it likes.
+    let document = home.join("built.json");
+    let stdout = fs_err::File::create(&document)?.into_parts().0.into();
+    let ended = process::redirected(command, stdout, stop, |_| ()).await?;
     if !ended.status.success() {
         let tail = ended.tail.join("\n  ");
         return Err(Failure::environment(format!("build-image: {}\n  {tail}", ended.status)).into());
     }
-    let document = said.find("\n{").map_or(said.as_str(), |at| &said[at + 1..]);
-    serde_json::from_str(document).context("build-image: expected a document")
+    let text = fs_err::read_to_string(document)?;
+    serde_json::from_str(&text).context("build-image: expected a document")
 }

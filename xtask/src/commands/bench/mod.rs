@@ -114,6 +114,10 @@ pub fn run(args: &Args, cx: &Context<'_>) -> anyhow::Result<Exit> {
     if args.against.is_some() && args.part != Part::Criterion {
         return Err(Failure::usage("--against is for criterion").into());
     }
+    if args.rounds.is_some() && args.part == Part::Criterion {
+        let failure = Failure::usage("--rounds: criterion has no rounds");
+        return Err(failure.with_hint("its own arguments come after --").into());
+    }
     interrupt::block_on(async |stop| {
         if args.part == Part::Criterion {
             return microbench::run(args, cx, &stop).await;
