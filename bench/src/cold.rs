@@ -31,10 +31,14 @@ pub struct Wait {
 }
 
 impl ColdStart {
-    /// Over the jobs that ended well. None: of no job it is known that it met one.
+    /// Over the measured jobs that ended well, and those of a warm-up that met one: it is there to meet them.
+    /// None: of no job it is known that it met one.
     pub fn of(samples: &[Sample]) -> Option<Self> {
         let is_cold = |sample: &Sample| sample.extra.get(COLD) == Some(&true.into());
-        let well = || samples.iter().filter(|sample| sample.outcome == Outcome::Ok);
+        let counts = |sample: &&Sample| {
+            sample.outcome == Outcome::Ok && (sample.phase.is_measured() || is_cold(sample))
+        };
+        let well = || samples.iter().filter(counts);
         if !well().any(is_cold) {
             return None;
         }
@@ -69,7 +73,7 @@ impl ColdStart {
 pub(crate) fn section(samples: &[Sample]) -> Vec<Block> {
     let Some(found) = ColdStart::of(samples) else { return Vec::new() };
     let method = "The first job of each worker as far as the service names workers, or the first after a \
-                  start of ours. They are in the percentiles above.";
+                  start of ours. They are in the percentiles above, but for those of a warm-up.";
     vec![
         Block::heading("Cold start"),
         Block::text(format!("{}.", found.line())),
@@ -90,8 +94,10 @@ mod tests {
 
     #[test]
     fn cold_jobs_are_told_from_the_others() {
+        let warm_up = |job| Sample { phase: crate::Phase::WarmUp, ..job };
         let jobs = [
-            job(Some(true), 3_000_000, 4_000_000),
+            warm_up(job(Some(false), 10_000, 9_000_000)),
+            warm_up(job(Some(true), 3_000_000, 4_000_000)),
             job(Some(false), 10_000, 1_000_000),
             job(None, 30_000, 1_200_000),
         ];

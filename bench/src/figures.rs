@@ -14,6 +14,9 @@ pub const PRIMARY: &str = "latency p50";
 /// Where a run keeps what was counted in it, by name.
 pub const COUNTERS: &str = "counters";
 
+/// Name of the counter of jobs that failed.
+const FAILED: &str = "failed jobs";
+
 /// One figure of one run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figure {
@@ -95,39 +98,49 @@ fn of_run(name: &str, unit: Unit, better: Better, value: f64) -> Figure {
     Figure { name: name.to_owned(), section: Section::Run, unit, better, value }
 }
 
-fn throughput(run: &Run, n_ok: usize) -> Option<Figure> {
+/// From when the first measured job was due until the last one ended.
+fn window_us(run: &Run) -> Option<(u64, u64)> {
     let first = run.measured().map(|sample| sample.planned_us).min()?;
     let last = run.measured().map(|sample| sample.finished_us).max()?;
-    let span = last.checked_sub(first).filter(|&span| span > 0)?;
-    let rate = n_ok as f64 * 3.6e9 / span as f64;
+    (first < last).then_some((first, last))
+}
+
+fn throughput(run: &Run, n_ok: usize) -> Option<Figure> {
+    let (first, last) = window_us(run)?;
+    let rate = n_ok as f64 * 3.6e9 / (last - first) as f64;
     Some(of_run("throughput", Unit::Rate, Better::Higher, rate))
 }
 
-/// CPU time of the driven processes for each job. None: nobody looked, or the run did not come to its end.
+/// Microseconds for which processors worked for the driven processes while jobs were measured. None: nobody
+/// looked, or the run did not come to its end.
+pub(crate) fn processor_us(run: &Run) -> Option<f64> {
+    over_time(run, |look| Some(look.cpu_cores))
+}
+
+/// CPU time of the driven processes for each job.
 fn processor(run: &Run, n_ok: usize) -> Option<Figure> {
-    if run.usage.is_empty() || run.ending != Ending::Complete {
-        return None;
-    }
-    let used = over_time(run, |look| look.cpu_cores);
+    let used = processor_us(run)?;
     Some(of_run("CPU time a job", Unit::Time, Better::Lower, used / n_ok as f64))
 }
 
 /// The time in which a kernel ran on a card, all cards together, for each job: of all programs, since a card
 /// does not say whose it was. None: no card was seen, or the run did not come to its end.
 fn cards(run: &Run, n_ok: usize) -> Option<Figure> {
-    let is_seen = run.usage.iter().any(|look| !look.gpus.is_empty());
-    if !is_seen || run.ending != Ending::Complete {
-        return None;
-    }
-    let used = over_time(run, |look| look.gpus.iter().map(|card| card.busy).sum());
+    let busy = |look: &Usage| look.gpus.iter().map(|card| card.busy).reduce(|sum, it| sum + it);
+    let used = over_time(run, busy)?;
     Some(of_run("GPU time a job", Unit::Time, Better::Lower, used / n_ok as f64))
 }
 
-/// What was in use, times the microseconds for which it was: a look tells of the time since the one before.
-fn over_time(run: &Run, in_use: impl Fn(&Usage) -> f64) -> f64 {
+/// What was in use while jobs were measured, times the microseconds for which it was: a look tells of the time
+/// since the one before. None: no look has it, or the run did not come to its end.
+fn over_time(run: &Run, in_use: impl Fn(&Usage) -> Option<f64>) -> Option<f64> {
+    let (first, last) = window_us(run).filter(|_| run.ending == Ending::Complete)?;
     let before = std::iter::once(0).chain(run.usage.iter().map(|look| look.at_us));
-    let spans = run.usage.iter().zip(before);
-    spans.map(|(look, before)| in_use(look) * look.at_us.saturating_sub(before) as f64).sum()
+    let spans = run.usage.iter().zip(before).filter_map(|(look, before)| {
+        let within_us = look.at_us.min(last).saturating_sub(before.max(first));
+        Some(in_use(look)? * within_us as f64)
+    });
+    spans.reduce(|sum, it| sum + it)
 }
 
 fn memory(run: &Run) -> Option<Figure> {
@@ -135,13 +148,17 @@ fn memory(run: &Run) -> Option<Figure> {
     Some(of_run("memory, most", Unit::Bytes, Better::Lower, most as f64))
 }
 
-/// What was counted: the same work has the same counts, on every machine.
+/// What was counted: the same work has the same counts, on every machine. Jobs that fail are counted whoever was
+/// driven: times are of those that ended well, and lucky ones are quick.
 fn counters(run: &Run) -> Vec<Figure> {
+    let n_failed = run.measured().filter(|it| matches!(it.outcome, Outcome::Failed(_))).count();
+    let failed = of_run(FAILED, Unit::Count, Better::Lower, n_failed as f64);
     let counted = run.environment.get(COUNTERS).and_then(Value::as_object);
     let counted = counted.into_iter().flatten();
     counted
         .filter_map(|(name, value)| Some((name, value.as_f64()?)))
         .map(|(name, value)| of_run(name, Unit::Count, Better::Lower, value))
+        .chain([failed])
         .collect()
 }
 
@@ -182,6 +199,20 @@ mod tests {
         run.samples.iter_mut().for_each(|sample| sample.outcome = Outcome::Cancelled);
         assert_eq!(super::figures(&run), []);
     }
+
+    #[test]
+    fn what_was_used_before_and_after_the_measured_jobs_is_no_jobs() {
+        let mut run = run(Shape { jobs: 20, workers: 1, ..Shape::default() });
+        let cold = Sample { phase: crate::Phase::WarmUp, ..run.samples.remove(0) };
+        run.samples.insert(0, cold);
+        let first = run.measured().map(|sample| sample.planned_us).min().expect("jobs");
+        let last = run.measured().map(|sample| sample.finished_us).max().expect("jobs");
+        assert!(first > 0, "the first one was the warm-up");
+        run.usage = vec![Usage { at_us: 2 * last, cpu_cores: 1.0, ..Usage::default() }];
+        let expected = (last - first) as f64 / 19.0;
+        assert_eq!(value(&figures(&run), "CPU time a job"), Some(expected));
+    }
+
     #[test]
     fn a_warm_up_is_in_no_time_and_in_no_throughput() {
         let measured = run(Shape { jobs: 20, ..Shape::default() });

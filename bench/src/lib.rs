@@ -53,7 +53,7 @@ mod validity;
 pub mod ways;
 
 pub use cold::{COLD, ColdStart};
-pub use comparison::Comparison;
+pub use comparison::{Better, Comparison};
 pub use distribution::Distribution;
 pub use ending::Ending;
 pub use figures::{COUNTERS, Figure, PRIMARY, figures};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::gate::{Arm, Metric, Order, Pair, Role, Values};
-use crate::{Doubt, Figure, Run, Summary, comparison::Unit, figures};
+use crate::{Doubt, Ending, Figure, Run, Summary, comparison::Unit, figures};
 
 /// Times below this are not compared, in microseconds: a scheduler holds a thread up for as long.
 const SHORTEST_US: f64 = 1_000.0;
@@ -33,6 +33,14 @@ pub enum PairError {
         arm: Arm,
         /// What speaks against it.
         doubt: Doubt,
+    },
+    /// A run was ended before its plan was.
+    #[error("pair {}, {}: the run did not come to its end", pair + 1, arm.as_str())]
+    Unfinished {
+        /// Of which pair, from 0.
+        pair: usize,
+        /// Of which arm.
+        arm: Arm,
     },
     /// A run was asked for something else than the first one.
     #[error("pair {}, {}: another {what} than in the first run", pair + 1, arm.as_str())]
@@ -66,6 +74,9 @@ pub fn paired(runs: &[Runs], primary: &str) -> Result<(Vec<Metric>, Vec<Pair>), 
         let summary = Summary::of(&run.samples);
         if let Some(doubt) = Doubt::of(run, &summary).into_iter().next() {
             return Err(PairError::Doubtful { pair, arm, doubt });
+        }
+        if run.ending != Ending::Complete {
+            return Err(PairError::Unfinished { pair, arm });
         }
         if let Some(what) = first.and_then(|first| unlike(first, run)) {
             return Err(PairError::Unlike { pair, arm, what });
@@ -169,7 +180,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::gate::{Rule, Verdict, judge};
     use crate::picture::sample_runs::{Shape, run};
-    use crate::{COUNTERS, Ending, Outcome, PRIMARY};
+    use crate::{COUNTERS, Outcome, PRIMARY};
 
     fn measured(seed: u64, slow: f64, n_requests: u64) -> Run {
         let mut run = run(Shape { jobs: 40, slow, seed, ..Shape::default() });
@@ -209,6 +220,21 @@ pub(crate) mod tests {
         check(1.0, 81, "regression");
     }
 
+    #[test]
+    fn a_candidate_that_fails_jobs_does_not_pass_however_quick_the_others_are() {
+        let mut runs = series(12, 0.7, 80);
+        let last = &mut runs[11].candidate;
+        last.samples[3].outcome = Outcome::Failed("no_clips".to_owned());
+        let (metrics, pairs) = paired(&runs, PRIMARY).expect("pairs");
+        let judged = judge(&metrics, &pairs, &Rule::default()).expect("judged");
+        let reasons: Vec<String> =
+            judged.verdict.reasons().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            (judged.verdict.as_str(), reasons),
+            ("regression", vec!["failed jobs: a counter that is worse".to_owned()])
+        );
+    }
+
     #[track_caller]
     fn check_refused(change: impl FnOnce(&mut Vec<Runs>), reason: &str) {
         let mut runs = series(2, 1.0, 80);
@@ -223,6 +249,8 @@ pub(crate) mod tests {
             runs[1].candidate.ending = Ending::TargetDied("killed".to_owned());
         };
         check_refused(died, "pair 2, candidate: the target died: killed");
+        let stopped = |runs: &mut Vec<Runs>| runs[1].candidate.ending = Ending::CutShort;
+        check_refused(stopped, "pair 2, candidate: the run did not come to its end");
         let other = |runs: &mut Vec<Runs>| {
             runs[1].base.scenario.payload = serde_json::json!({ "other": 1 });
         };

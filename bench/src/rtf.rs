@@ -25,10 +25,11 @@ pub struct Rtf {
 }
 
 impl Rtf {
-    /// Over the jobs that ended well and whose length is known. None: there is no such job.
+    /// Over the measured jobs that ended well and whose length is known. None: there is no such job.
     pub fn of(samples: &[Sample]) -> Option<Self> {
+        let measured = samples.iter().filter(|job| job.phase.is_measured());
         let mut in_turn: Vec<(&Sample, u64)> =
-            samples.iter().filter_map(|job| Some((job, media_ms(job)?))).collect();
+            measured.filter_map(|job| Some((job, media_ms(job)?))).collect();
         in_turn.sort_by_key(|(job, _)| (job.sent_us, job.job));
         let known: Vec<(u64, u64)> =
             in_turn.into_iter().map(|(job, ms)| (processing_us(job), ms)).collect();
@@ -144,6 +145,8 @@ mod tests {
     fn work_is_divided_by_what_it_made_and_the_wait_is_no_work() {
         check(&[], None);
         check(&[sample(0, 1_000_000)], None);
+        let warm_up = Sample { phase: crate::Phase::WarmUp, ..made(2_000, 0, 500_000) };
+        check(&[warm_up], None);
         // A second of wait, half a second of work, two seconds of sound.
         check(&[made(2_000, 1_000_000, 1_500_000)], Some((500_000, 2_000, 0.25)));
         check(

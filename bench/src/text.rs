@@ -34,6 +34,11 @@ pub fn percentile(q: f64) -> String {
     format!("p{}", (q * 1e5).round() / 1e3)
 }
 
+/// How sure an interval is, in percent: `99`, `99.85`.
+pub fn confidence(share: f64) -> String {
+    ((share * 1e5).round() / 1e3).to_string()
+}
+
 /// [`quantile`] without its name, for a cell of a table. Where jobs wait for one another, what was seen is
 /// told beside what it is worth: `9.87 s seen, > 9.12 s (n = 80, worth 10; needs 72)`.
 pub fn estimate(times: &Distribution, q: f64) -> String {
@@ -53,6 +58,12 @@ pub fn estimate(times: &Distribution, q: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_sure_an_interval_is_has_no_digits_of_a_float() {
+        let found = [0.99, 0.95, 1.0 - 0.001 - 0.0005].map(confidence);
+        assert_eq!(found, ["99", "95", "99.85"]);
+    }
 
     #[test]
     fn times_have_three_digits() {

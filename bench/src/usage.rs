@@ -66,9 +66,7 @@ pub struct GpuUsage {
 pub struct UsageSummary {
     /// How many looks there were.
     pub n_looks: usize,
-    /// CPU time of the tree, seconds.
-    pub cpu_s: f64,
-    /// The same over the time that was looked at, cores.
+    /// CPU time of the tree over the time that was looked at, cores.
     pub cores_mean: f64,
     /// The most of a look.
     pub cores_most: f64,
@@ -123,7 +121,6 @@ impl UsageSummary {
         let n_cards = looks.iter().map(|look| look.gpus.len()).max().unwrap_or_default();
         Some(Self {
             n_looks: looks.len(),
-            cpu_s,
             cores_mean: cpu_s / seconds,
             cores_most: looks.iter().map(|look| look.cpu_cores).fold(0.0, f64::max),
             memory_most: looks.iter().map(|look| look.memory_bytes).max().unwrap_or_default(),
@@ -212,7 +209,6 @@ mod tests {
         let summary = UsageSummary::of(&looks).expect("two looks");
         let expected = UsageSummary {
             n_looks: 2,
-            cpu_s: 7.0,
             cores_mean: 1.75,
             cores_most: 2.0,
             memory_most: 400,

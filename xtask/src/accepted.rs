@@ -77,7 +77,7 @@ mod tests {
             reason: reason.to_owned(),
             day: "2026-11-22".to_owned(),
             metric: "latency p50".to_owned(),
-            worse_by: 0.12,
+            worse_by: Some(0.12),
             counters: [("requests to chat".to_owned(), 81.0)].into(),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::Run;
+use crate::{COUNTERS, Run};
 
 /// One thing that is not the same in both runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -77,7 +77,8 @@ fn facts(run: &Run) -> BTreeMap<String, String> {
     let mut facts: BTreeMap<String, String> = run
         .environment
         .iter()
-        .filter(|(name, _)| !ALWAYS_NEW.contains(&name.as_str()))
+        // What was counted is a result, with a table of its own.
+        .filter(|(name, _)| !ALWAYS_NEW.contains(&name.as_str()) && *name != COUNTERS)
         .map(|(name, value)| (name.clone(), plain(value)))
         .collect();
     facts.insert("scenario".to_owned(), run.scenario.name.clone());
@@ -173,6 +174,7 @@ mod tests {
         let change = |run: &mut Run| {
             run.environment.insert("began".to_owned(), "today".into());
             run.environment.insert("command".to_owned(), "b".into());
+            run.environment.insert(COUNTERS.to_owned(), serde_json::json!({ "encodes": 24 }));
             run.began_unix_us += 1;
         };
         check(change, &[]);

@@ -19,8 +19,10 @@ pub struct Accepted {
     pub day: String,
     /// The figure that decided.
     pub metric: String,
-    /// So much worse may that be, as a share: the far end of the interval that was seen.
-    pub worse_by: f64,
+    /// So much worse may that be, as a share: the far end of the interval that was seen. None: a counter was worse
+    /// and not that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worse_by: Option<f64>,
     /// What each counter that got worse may come to.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counters: BTreeMap<String, f64>,
@@ -35,6 +37,7 @@ impl Accepted {
         };
         let counters = judged.counters.iter().filter(worse);
         let effect = &judged.primary;
+        let is_slower = reasons.contains(&Reason::Worse { metric: effect.metric.name.clone() });
         let far = worsening(effect).1.unwrap_or(effect_worsening(effect)).max(1.0);
         Some(Self {
             scenario: scenario.to_owned(),
@@ -42,7 +45,7 @@ impl Accepted {
             day: day.to_owned(),
             metric: effect.metric.name.clone(),
             // Rounded up: what is written must not be less than what was seen.
-            worse_by: ((far - 1.0) * 1e4).ceil() / 1e4,
+            worse_by: is_slower.then(|| ((far - 1.0) * 1e4).ceil() / 1e4),
             counters: counters.map(|count| (count.metric.name.clone(), worst(count))).collect(),
         })
     }
@@ -51,7 +54,8 @@ impl Accepted {
         match reason {
             Reason::Worse { metric } => {
                 let near = worsening(&judged.primary).0;
-                *metric == self.metric && near.is_some_and(|near| near <= 1.0 + self.worse_by)
+                let ends = near.zip(self.worse_by);
+                *metric == self.metric && ends.is_some_and(|(near, far)| near <= 1.0 + far)
             }
             Reason::CountWorse { metric } => {
                 let count = judged.counters.iter().find(|count| count.metric.name == *metric);
@@ -154,7 +158,7 @@ mod tests {
     fn what_was_accepted_passes_and_more_than_that_does_not() {
         for better in [Better::Lower, Better::Higher] {
             let wanted = accepted(&judged(better, 1.1, 81.0)).expect("a regression");
-            assert!((0.1..0.12).contains(&wanted.worse_by), "{wanted:?}");
+            assert!(wanted.worse_by.is_some_and(|it| (0.1..0.12).contains(&it)), "{wanted:?}");
             let check = |ratio, asked, expected| {
                 let found = judged(better, ratio, asked).accepting(std::slice::from_ref(&wanted));
                 assert_eq!(found.verdict.as_str(), expected, "{ratio}, {asked}");
@@ -166,6 +170,18 @@ mod tests {
             check(1.1, 82.0, "regression");
             check(1.0, 80.0, "pass");
         }
+    }
+
+    #[test]
+    fn a_counter_that_was_accepted_lets_nothing_be_slower() {
+        let wanted = accepted(&judged(Better::Lower, 1.0, 81.0)).expect("a regression");
+        assert_eq!((wanted.worse_by, wanted.counters["asked"]), (None, 81.0));
+        let check = |ratio, expected| {
+            let found = judged(Better::Lower, ratio, 81.0).accepting(std::slice::from_ref(&wanted));
+            assert_eq!(found.verdict.as_str(), expected, "{ratio}");
+        };
+        check(1.0, "accepted");
+        check(1.1, "regression");
     }
 
     #[test]

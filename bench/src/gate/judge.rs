@@ -126,11 +126,15 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The centre of what the base is worse than itself, where it fails in either direction.
+    /// The centre of what the base is worse than itself, where that is more than the least effect and seldom
+    /// chance: at every look, also at one at which nothing fails.
     fn null_differs(&self, worsening: &[f64]) -> Option<f64> {
         let walsh = walsh_averages(worsening);
         let better: Vec<f64> = walsh.iter().rev().map(|average| -average).collect();
-        (self.fails(&walsh) || self.fails(&better)).then(|| median(&walsh)).flatten()
+        let p = [&walsh, &better].map(|it| self.signed_rank.p_greater(it, 0.0));
+        let is_chance = 2.0 * p[0].min(p[1]) > self.rule.calibration.level;
+        let centre = median(&walsh)?;
+        (!is_chance && centre.abs() > self.rule.least_effect.ln_1p()).then_some(centre)
     }
 
     /// There is a difference, and the whole interval is beyond the least effect.

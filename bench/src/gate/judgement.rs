@@ -214,7 +214,7 @@ impl fmt::Display for Reason {
             Self::CountWorse { metric } => write!(f, "{metric}: a counter that is worse"),
             Self::CountUnsteady { metric } => write!(
                 f,
-                "{metric}: the base alone has several values, so it is no counter; make it advisory"
+                "{metric}: the base alone has several values, so nothing can be said of it"
             ),
             Self::TooFewPairs { needs, .. } => write!(f, "the first look takes {needs} pairs"),
             Self::Undecided { metric } => {

@@ -71,11 +71,11 @@ pub struct Calibrating {
     /// So many pairs of the base with itself. Default 8: the spread is then known within a factor of two
     /// (95 %), in a quarter of the time of the longest gate.
     pub pairs: usize,
-    /// The gate is refused where its last look would not see this share of a regression in nine of ten
+    /// The machine is not fit where the last look of a gate would not see this share of a regression in nine of ten
     /// cases. Default 0.1: a gate that lets 10 % through by chance keeps nobody safe.
     pub least_visible: f64,
-    /// The gate is refused where the base differs from itself and that would happen by chance in this
-    /// share of all cases at most. Default 0.01.
+    /// It is not fit either where the base differs from itself and that would happen by chance in this
+    /// share of all cases at most: in a calibration, and at each look of a gate that has null runs. Default 0.01.
     pub level: f64,
 }
 

@@ -7,6 +7,7 @@ use super::canvas::{Canvas, Drawn, Head, picture};
 use super::legend::{Entry, Legend};
 use super::nothing;
 use super::theme::{FIRST, INK, MARGIN, RIGHT, SECOND, SMALL, SOFT, WIDTH, words};
+use crate::text;
 
 /// One pair of runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,9 +72,11 @@ fn caption(Pairs { pairs, shift, confidence, .. }: &Pairs<'_>) -> String {
             percent(*value),
             percent(*low),
             percent(*high),
-            confidence * 100.0
+            text::confidence(*confidence)
         ),
-        None => format!("{n} pairs; too few for an interval of {} %", confidence * 100.0),
+        None => {
+            format!("{n} pairs; too few for an interval of {} %", text::confidence(*confidence))
+        }
     }
 }
 
@@ -152,7 +155,7 @@ fn legend(shown: &Pairs<'_>) -> Vec<Entry> {
         entries.push(Entry::new("shift of all pairs", |canvas, (x, y)| {
             canvas.line(&[(x, y), (x + 22.0, y)], FIRST, 2.5)
         }));
-        let name = format!("its {} % interval", shown.confidence * 100.0);
+        let name = format!("its {} % interval", text::confidence(shown.confidence));
         entries.push(Entry::fill(&name, FIRST.mix(0.18)));
     }
     entries.push(Entry::new("limit", |canvas, (x, y)| {

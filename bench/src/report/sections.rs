@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::again::Side;
+use crate::figures::processor_us;
 use crate::page::Block;
 use crate::record::Slice;
 use crate::text::{duration, estimate};
@@ -211,8 +212,9 @@ pub fn usage(run: &Run, summary: &Summary) -> Vec<Block> {
         row("CPU, most", format!("{:.2} cores", usage.cores_most)),
         row("resident memory, most", megabytes(usage.memory_most as f64)),
     ];
-    if summary.n_ok > 0 && run.ending == Ending::Complete {
-        rows.push(row("CPU a job", format!("{:.2} s", usage.cpu_s / summary.n_ok as f64)));
+    if let Some(used_us) = processor_us(run).filter(|_| summary.n_ok > 0) {
+        let seconds = used_us / 1e6 / summary.n_ok as f64;
+        rows.push(row("CPU a job", format!("{seconds:.2} s")));
     }
     let moved = |Moved { in_bytes, out_bytes }: Moved| [in_bytes, out_bytes].map(megabytes);
     if let Some([read, written]) = usage.disk.map(moved) {

@@ -240,6 +240,7 @@ impl<M: Model> Thread<M> {
     }
 
     fn load(&self) -> Result<M, MlError> {
+        metrics::counter!("reelbench_model_loads_total", "model" => self.name.clone()).increment(1);
         let itself = Weak::clone(&self.itself);
         self.residence.memory.enter(&self.name, self.residence.bytes, move || {
             if let Some(owner) = itself.upgrade() {

@@ -54,6 +54,7 @@ pub fn document(observed: &Observed, figures: &Figures) -> Value {
         },
         "jobs": by_label(&figures.times("reelbench_job_duration_seconds"), "outcome"),
         "features": features(figures),
+        "models": models(figures),
         "cache": caches(figures),
         "limiters": limiters(figures),
         "admission": admission(observed, figures),
@@ -113,6 +114,13 @@ fn features(figures: &Figures) -> Value {
         }
     }
     features.into()
+}
+
+/// How often each was loaded: once, where memory keeps it.
+fn models(figures: &Figures) -> Value {
+    let loads = figures.counters("reelbench_model_loads_total");
+    let loads = loads.iter().map(|(labels, n)| (label(labels, "model"), json!({ "loads": n })));
+    loads.collect::<Map<_, _>>().into()
 }
 
 /// Hits and misses apart, each with its times.
@@ -179,6 +187,7 @@ mod tests {
             metrics::gauge!("reelbench_limiter_in_use", "class" => "light").set(2.0);
             metrics::gauge!("reelbench_admission_waiting").set(1.0);
             metrics::counter!("reelbench_job_retries_total").increment(4);
+            metrics::counter!("reelbench_model_loads_total", "model" => "minilm").increment(2);
             metrics::gauge!("reelbench_start_phase_seconds", "phase" => "fonts").set(0.25);
             metrics::gauge!("reelbench_start_ready_seconds").set(1.5);
         });

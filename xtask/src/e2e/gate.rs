@@ -61,7 +61,9 @@ async fn e2e_gate_finds_what_is_slower_and_judges_runs_that_were_kept() {
     assert_eq!(document["n_pairs"], 5);
     let page = fs_err::read_to_string(folder.path().join("out/gate.md")).expect("a page");
     assert!(page.lines().take(4).any(|line| line.contains(verdict)), "{page}");
-    assert!(page.contains("requests to chat"), "{page}");
+    for counter in ["requests to chat", "bytes from chat", "allocations of render graph"] {
+        assert!(page.contains(counter), "no {counter}: {page}");
+    }
     let summary = fs_err::read_to_string(folder.path().join("out/summary.md")).expect("a summary");
     assert!(summary.contains(verdict), "{summary}");
 
@@ -146,6 +148,7 @@ async fn e2e_gate_refuses_what_makes_no_sense_before_any_work() {
     check(&["--before", "runs:a", "--after", "runs:b"], "a").await;
     check(&["--after", "main"], "expected here, rev:COMMIT").await;
     check(&["--after-set", "jobs"], "expected KEY=VALUE").await;
+    check(&["--same", "--concurrency", "64"], "as many jobs at least, found 64 and 8").await;
     check(&["--after", "url:http://127.0.0.1:9"], "they are not asked for the same").await;
     let left = fs_err::read_dir(folder.path()).expect("the folder").count();
     assert_eq!(left, 1, "nothing but the policy");

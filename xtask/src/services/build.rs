@@ -17,6 +17,9 @@ use crate::process;
 /// How often a word is said of a build that nobody sees a bar of.
 const WORD: Duration = Duration::from_secs(30);
 
+/// The program beside the pipeline that counts what work for a job allocates. Older commits do not have it.
+pub const COUNT_ALLOCATIONS: &str = "count-allocations";
+
 /// How cargo is to build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Profile {

@@ -6,7 +6,7 @@ mod pipeline;
 mod postgres;
 mod server;
 
-pub use self::build::{Binaries, Profile, build, compile};
+pub use self::build::{Binaries, COUNT_ALLOCATIONS, Profile, build, compile};
 #[cfg(test)]
 pub use self::fixtures::Addresses;
 pub use self::fixtures::{Expect, Fixtures, Scenario};

@@ -20,6 +20,7 @@ use crate::comparison::{Better, Difference, Unit};
 use crate::page::{Block, Page, Tone};
 use crate::picture::Pair;
 use crate::report::{Side, again, github};
+use crate::text;
 
 /// Name of the Markdown in the folder of a gate.
 pub const PAGE: &str = "gate.md";
@@ -216,7 +217,7 @@ pub fn verdict(gate: &Gate) -> String {
             percent(change),
             percent(low),
             percent(high),
-            confidence * 100.0
+            text::confidence(*confidence)
         ),
         None => "without an interval".to_owned(),
     };

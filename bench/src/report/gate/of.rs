@@ -1,6 +1,6 @@
 //! The page of a judgement.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::objectives::{Promise, Served};
 use super::pooled::Latencies;
@@ -9,7 +9,7 @@ use crate::comparison::{Better, Section, Unit};
 use crate::gate::{self, Judgement, Order, Reason, Rule, Verdict};
 use crate::picture::Pair;
 use crate::report::Side;
-use crate::{Comparison, Figure, Outcome, Run, Runs, Sample, figures};
+use crate::{COUNTERS, Comparison, Figure, Outcome, Run, Runs, Sample, figures};
 
 /// What is known of a gate beside its runs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,9 +60,9 @@ impl Gate {
             }),
             others: others.filter(|effect| !is_stage(effect)).collect(),
             stages,
-            counters: judged.counters.iter().map(counter).collect(),
+            counters: judged.counters.iter().filter(has_some).map(counter).collect(),
             objectives: told.promises.iter().map(|it| it.objective(&served)).collect(),
-            warnings: warnings(judged),
+            warnings: warnings(judged).into_iter().chain(not_judged(judged, runs)).collect(),
             differences: comparison.differences,
             environment: environment(&first.base),
             sides: [side("before", &first.base), side("after", &first.candidate)],
@@ -147,6 +147,11 @@ fn null(null: &gate::Effect, judged: &Judgement) -> Option<Null> {
     })
 }
 
+/// Whether there was any: a provider that neither side asked is not worth a line.
+fn has_some(count: &&gate::Count) -> bool {
+    [count.base, count.candidate].iter().any(|&range| range != [0.0, 0.0])
+}
+
 fn counter(count: &gate::Count) -> Counter {
     Counter {
         name: count.metric.name.clone(),
@@ -157,7 +162,9 @@ fn counter(count: &gate::Count) -> Counter {
 
 fn warnings(judged: &Judgement) -> Vec<Advice> {
     let advice = |reason: &Reason| match reason {
-        Reason::CountUnsteady { .. } => "name it otherwise, or look for what is not counted alike",
+        Reason::CountUnsteady { .. } => {
+            "look for what is not done alike in each run, or name it in `uncounted` of the policy"
+        }
         Reason::TooFewPairs { .. } => "measure more pairs",
         Reason::NullDiffers { .. } => {
             "end what else runs on this machine, fix its clock rates, or gate on another one"
@@ -173,6 +180,22 @@ fn warnings(judged: &Judgement) -> Vec<Advice> {
     reasons
         .map(|reason| Advice { warning: reason.to_string(), advice: advice(reason).to_owned() })
         .collect()
+}
+
+/// Counters on which nothing was said: what only some runs tell, and what the policy leaves out.
+fn not_judged(judged: &Judgement, runs: &[Runs]) -> Option<Advice> {
+    let all =
+        runs.iter().flat_map(|pair| [Some(&pair.base), Some(&pair.candidate), pair.null.as_ref()]);
+    let counters = all.flatten().flat_map(figures).filter(|figure| figure.unit == Unit::Count);
+    let mut names: BTreeSet<String> = counters.map(|figure| figure.name).collect();
+    for count in &judged.counters {
+        names.remove(&count.metric.name);
+    }
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    (!names.is_empty()).then(|| Advice {
+        warning: format!("counted and not judged: {names}"),
+        advice: "a side that is older than a counter does not tell it; `uncounted` of the policy leaves one out".to_owned(),
+    })
 }
 
 /// The change of the primary figure in each pair.
@@ -198,7 +221,9 @@ fn environment(run: &Run) -> BTreeMap<String, String> {
         serde_json::Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    run.environment.iter().map(|(name, value)| (name.clone(), plain(value))).collect()
+    // What was counted has a table of its own.
+    let known = run.environment.iter().filter(|(name, _)| *name != COUNTERS);
+    known.map(|(name, value)| (name.clone(), plain(value))).collect()
 }
 
 fn side(name: &'static str, run: &Run) -> Side {

@@ -154,6 +154,8 @@ fn every_ruling_is_the_first_line() {
     check(&inconclusive(None), &format!("INCONCLUSIVE: {found}; more pairs would not tell"));
     check(&invalid(), "INVALID: the same program against itself differs by +6.0 %");
     check(&nothing(), "INVALID: no pair was finished");
+    let last_look = Gate { confidence: 1.0 - 0.001 - 0.0005, ..pass() };
+    assert!(verdict(&last_look).contains(", 99.85 % interval), "), "{}", verdict(&last_look));
 }
 
 #[test]
@@ -171,6 +173,21 @@ fn the_page_is_small_and_has_its_pictures() {
     let html = &files[1].1;
     assert!(html.len() < 200_000, "{} bytes", html.len());
     assert_eq!(html.matches("<svg").count(), 3);
+}
+
+#[test]
+fn a_counter_that_one_side_does_not_tell_is_named() {
+    let page = |runs: &[crate::Runs]| {
+        let (metrics, pairs) = crate::paired(runs, crate::PRIMARY).expect("pairs");
+        let rule = crate::gate::Rule::default();
+        let judged = crate::gate::judge(&metrics, &pairs, &rule).expect("judged");
+        page(&Gate::of(&judged, &rule, runs, Told::default()).expect("runs")).markdown()
+    };
+    let mut runs = crate::paired::tests::series(12, 1.0, 80);
+    assert!(!page(&runs).contains("counted and not judged"));
+    runs[4].base.environment.remove(crate::COUNTERS);
+    let markdown = page(&runs);
+    assert!(markdown.contains("counted and not judged: requests to chat"), "{markdown}");
 }
 
 #[test]

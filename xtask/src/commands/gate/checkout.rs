@@ -14,7 +14,7 @@ use crate::cargo::cargo;
 use crate::commands::Context;
 use crate::exit::Failure;
 use crate::process;
-use crate::services::{self, Profile};
+use crate::services::{self, COUNT_ALLOCATIONS, Profile};
 
 /// What a pipeline is made of.
 const PROGRAMS: [&str; 2] = ["pipeline", "espeak-words"];
@@ -113,7 +113,10 @@ pub async fn built(
     }
     let title = format!("building the pipeline of {revision}");
     services::compile(cx, command, &title, stop).await?;
-    keep(&cx.paths.target.join(build.folder()), &folder)?;
+    // A later commit's may still lie in cargo's folder.
+    let source = tree.join("pipeline/src/bin").join(COUNT_ALLOCATIONS);
+    let programs = PROGRAMS.into_iter().chain(source.is_dir().then_some(COUNT_ALLOCATIONS));
+    keep(programs, &cx.paths.target.join(build.folder()), &folder)?;
     Ok(built)
 }
 
@@ -136,11 +139,15 @@ async fn check_out(
 }
 
 /// Copies the programs out of cargo's folder; they are there whole or not at all.
-fn keep(from: &Path, to: &Path) -> anyhow::Result<()> {
+fn keep(
+    programs: impl IntoIterator<Item = &'static str>,
+    from: &Path,
+    to: &Path,
+) -> anyhow::Result<()> {
     let begun = to.with_extension("part");
     let _ = fs_err::remove_dir_all(&begun);
     fs_err::create_dir_all(&begun)?;
-    for program in PROGRAMS {
+    for program in programs {
         fs_err::copy(from.join(program), begun.join(program))?;
     }
     fs_err::rename(&begun, to)?;

@@ -234,6 +234,7 @@ pub fn run(args: &Args, cx: &Context<'_>) -> anyhow::Result<Exit> {
 
 async fn gate(args: &Args, cx: &Context<'_>, stop: &CancellationToken) -> anyhow::Result<Gated> {
     let policy = args.with(Policy::read(args.policy.as_deref(), &cx.paths)?);
+    policy.run.check()?;
     args.check()?;
     args.check_cost(&policy)?;
     let folder = folder(args.out.as_deref(), cx)?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use bench::gate::Rule;
+use bench::gate::{Metric, Role, Rule};
 use bench::report::gate::Promise;
 use serde::Deserialize;
 
@@ -37,6 +37,8 @@ pub struct RunPolicy {
     pub jobs: u32,
     /// The figure that decides.
     pub primary: String,
+    /// Counters that decide nothing here.
+    pub uncounted: Vec<String>,
     /// Whether each pair has a third run, of what there was before, to see whether the machine is fit.
     pub null: bool,
     /// The order of the runs begins here, and the drawing of pairs for intervals of pooled percentiles.
@@ -50,9 +52,32 @@ impl Default for RunPolicy {
             concurrency: 4,
             jobs: 24,
             primary: bench::PRIMARY.to_owned(),
+            uncounted: Vec::new(),
             null: true,
             seed: 1,
         }
+    }
+}
+
+impl RunPolicy {
+    /// # Errors
+    ///
+    /// A run that cannot be: usage.
+    pub fn check(&self) -> Result<(), Failure> {
+        let Self { concurrency, jobs, .. } = self;
+        if (1..=64).contains(concurrency) && jobs >= concurrency {
+            return Ok(());
+        }
+        let message = format!(
+            "run: expected 1 to 64 jobs in flight, and as many jobs at least, found {concurrency} and {jobs}"
+        );
+        Err(Failure::usage(message))
+    }
+
+    /// Those of `metrics` that are judged.
+    pub fn judged(&self, mut metrics: Vec<Metric>) -> Vec<Metric> {
+        metrics.retain(|it| it.role != Role::Counter || !self.uncounted.contains(&it.name));
+        metrics
     }
 }
 
@@ -80,13 +105,7 @@ impl Policy {
         for promise in &policy.slos {
             promise.check().map_err(|error| Failure::usage(format!("slos: {error}")))?;
         }
-        let RunPolicy { concurrency, jobs, .. } = policy.run;
-        if !(1..=64).contains(&concurrency) || jobs < concurrency {
-            let message = format!(
-                "run: expected 1 to 64 jobs in flight, and as many jobs at least, found {concurrency} and {jobs}"
-            );
-            return Err(Failure::usage(message).into());
-        }
+        policy.run.check()?;
         Ok(policy)
     }
 }
@@ -114,6 +133,29 @@ mod tests {
         check_refused("[run]\njobs = 3\n", "found 4 and 3");
         check_refused("[run]\nspeed = 3\n", "unknown field `speed`");
         check_refused("gate = 1", "invalid type");
+    }
+
+    #[test]
+    fn a_counter_that_is_named_is_not_judged_and_a_figure_is() {
+        let run = RunPolicy {
+            uncounted: vec!["bytes from files".to_owned(), "latency p95".to_owned()],
+            ..RunPolicy::default()
+        };
+        let metric = |name: &str, role| Metric {
+            name: name.to_owned(),
+            unit: String::new(),
+            better: bench::Better::Lower,
+            role,
+        };
+        let metrics = vec![
+            metric("latency p50", Role::Primary),
+            metric("latency p95", Role::Advisory),
+            metric("bytes from files", Role::Counter),
+            metric("encodes", Role::Counter),
+        ];
+        let judged = run.judged(metrics);
+        let names: Vec<&str> = judged.iter().map(|metric| metric.name.as_str()).collect();
+        assert_eq!(names, ["latency p50", "latency p95", "encodes"]);
     }
 
     #[test]

@@ -102,7 +102,7 @@ pub async fn pairs(
 /// The rule, where a figure is none.
 pub fn series(runs: Vec<Runs>, policy: &Policy, is_cut_short: bool) -> anyhow::Result<Series> {
     let judged = match bench::paired(&runs, &policy.run.primary) {
-        Ok((metrics, pairs)) => Ok(gate::judge(&metrics, &pairs, &policy.gate)?),
+        Ok((metrics, pairs)) => Ok(gate::judge(&policy.run.judged(metrics), &pairs, &policy.gate)?),
         Err(error) => Err(error),
     };
     Ok(Series { runs, judged, is_cut_short })

@@ -1,5 +1,6 @@
 //! A load over the programs of a checkout, with what was counted in it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -72,7 +73,7 @@ impl Checkout {
     ) -> anyhow::Result<Run> {
         let mut stand = Stand::start(&self.prepared, &self.flags, folder.path(), cx).await?;
         let run = self.load(plan, &mut stand, folder, cx, stop).await;
-        let counted = if self.is_counted { Some(stand.counted().await) } else { None };
+        let counted = if self.is_counted { Some(self.counts(&stand).await) } else { None };
         stand.stop().await;
         let mut run = run?;
         match counted {
@@ -87,6 +88,12 @@ impl Checkout {
             run.environment.insert("revision".to_owned(), revision.as_str().into());
         }
         Ok(run)
+    }
+
+    async fn counts(&self, stand: &Stand) -> anyhow::Result<BTreeMap<String, u64>> {
+        let mut counted = stand.counted().await?;
+        counted.extend(self.prepared.allocations().await?.unwrap_or_default());
+        Ok(counted)
     }
 
     async fn load(

@@ -52,8 +52,7 @@ const COLD: [&str; 4] =
 /// service of yours with --url), keeps --concurrency jobs in flight until --jobs have ended (closed loop) or
 /// sends --rate jobs a second however many are in flight (open loop), and keeps every instant of every job:
 /// planned, sent, accepted, started, each stage, finished. A latency begins when its job was due. Writes
-/// report.md, report.html, run.json,
-/// samples.jsonl and an HDR log. Each job is written, spoken, searched and compared anew, as jobs that
+/// report.md, report.html, run.json, samples.jsonl and an HDR log. Each job is written, spoken, searched and compared anew, as jobs that
 /// differ would be; with `--set cache.stages=true --set llm.cache=true --set stock.search_cache_h=24 --set
 /// similarity.cache=true` they take it from one another. Clips are downloaded once: every job after the
 /// first takes them from the store. A percentile that the jobs do not carry is printed as a bound, with
