@@ -195,12 +195,16 @@ impl ComfyuiTarget {
     }
 
     /// Takes a run out of the queue, or stops it. Older servers stop whatever runs when they are asked to
-    /// stop one: only a run that was seen to begin is stopped.
-    async fn cancel(&self, prompt_id: &str, is_running: bool) -> anyhow::Result<()> {
+    /// stop one: only a run that the server says it works on is stopped. What was heard of it does not tell:
+    /// it may begin while it is taken out, for the run before it was stopped too.
+    async fn cancel(&self, prompt_id: &str) -> anyhow::Result<()> {
         let delete = json!({ "delete": [prompt_id] });
         let request = self.service.request(Method::POST, "queue")?.json(&delete);
         self.service.send(request).await?;
-        if is_running {
+        let request = self.service.request(Method::GET, "queue")?;
+        let queue: Value = self.service.send(request).await?.json().await?;
+        let mut running = queue["queue_running"].as_array().into_iter().flatten();
+        if running.any(|entry| entry[1] == prompt_id) {
             let interrupt = json!({ "prompt_id": prompt_id });
             let request = self.service.request(Method::POST, "interrupt")?.json(&interrupt);
             self.service.send(request).await?;
@@ -286,7 +290,7 @@ impl Target for ComfyuiTarget {
             return self.ended(&run, story, taken).await;
         }
         // It may have ended meanwhile: then there is nothing to cancel.
-        let _ = self.cancel(&run.prompt_id, story.started_us.is_some()).await;
+        let _ = self.cancel(&run.prompt_id).await;
         let extra = story.extra(&run.prompt_id);
         let seen = Driven { started_us: story.started_us, stages: story.stages, extra, ..taken };
         match followed {

@@ -9,6 +9,7 @@ fn with(role: Option<Role>, listen: &str) -> Result<Guard, GuardError> {
     let named = |role| Named { name: "me".to_owned(), env: "ME".to_owned(), role };
     let api = settings::Api {
         tokens: role.map(named).into_iter().collect(),
+        requests_per_s: std::num::NonZeroU32::MIN,
         burst: std::num::NonZeroU32::new(3).expect("not zero"),
         ..settings::Api::default()
     };
@@ -62,10 +63,17 @@ fn refusals_are_those_of_rfc_6750() {
     let invalid = format!("{realm}, error=\"invalid_token\"");
     assert_eq!(ask(&guard, authorization("Bearer wrong")), (401, Some(invalid)));
     let right = || authorization(&format!("Bearer {SECRET}"));
-    for _ in 0..3 {
-        assert_eq!(ask(&guard, right()), (200, None));
-    }
-    assert_eq!(ask(&guard, right()), (429, Some("1".to_owned())));
+    // A busy machine may let the seconds go by in which one more is allowed.
+    let first = std::time::Instant::now();
+    let mut n_let_in = 0;
+    let refusal = loop {
+        match ask(&guard, right()) {
+            (200, None) => n_let_in += 1,
+            refusal => break refusal,
+        }
+    };
+    assert_eq!(refusal, (429, Some("1".to_owned())));
+    assert!((3..=3 + first.elapsed().as_secs()).contains(&n_let_in), "{n_let_in}");
 
     let reader = with(Some(Role::Read), "0.0.0.0:80").expect("a guard");
     let scope = format!("{realm}, error=\"insufficient_scope\", scope=\"submit\"");
