@@ -69,6 +69,13 @@ impl Distribution {
         self.worth.unwrap_or(self.n())
     }
 
+    /// The same times, worth no more than so many independent ones.
+    #[must_use]
+    pub(crate) fn worth_at_most(&self, worth: u64) -> Self {
+        let worth = self.worth().min(worth);
+        Self { worth: (worth < self.n()).then_some(worth), ..self.clone() }
+    }
+
     /// The smallest, exact. None of an empty distribution.
     pub fn min_us(&self) -> Option<u64> {
         (self.n() > 0).then_some(self.min_us)

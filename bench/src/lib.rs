@@ -62,7 +62,7 @@ pub use hgrm::hgrm;
 pub use knee::{Found, Held, Knee, Probe, Probed, Slo};
 pub use labels::Labels;
 pub use load::{Loaded, load};
-pub use paired::{PairError, Runs, paired};
+pub use paired::{PairError, Runs, Unfit, all_runs, paired};
 pub use parts::Parts;
 pub use plan::{Abort, Arrivals, Due, Load, Phase, Plan, PlanError, Rate, Think, Until};
 pub use polling::Looks;

@@ -21,36 +21,32 @@ pub struct Runs {
     pub null: Option<Run>,
 }
 
+/// Why a run is none that can be judged.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Unfit {
+    /// It is no measurement.
+    #[error("{0}")]
+    Doubtful(Doubt),
+    /// It was ended before its plan was.
+    #[error("the run did not come to its end")]
+    Unfinished,
+    /// It was asked for something else than the first one: another scenario, mix or plan.
+    #[error("another {0} than in the first run")]
+    Unlike(&'static str),
+}
+
 /// Why runs are no pairs.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum PairError {
-    /// A run is no measurement.
-    #[error("pair {}, {}: {doubt}", pair + 1, arm.as_str())]
-    Doubtful {
+    /// A run cannot be judged.
+    #[error("pair {}, {}: {unfit}", pair + 1, arm.as_str())]
+    Unfit {
         /// Of which pair, from 0.
         pair: usize,
         /// Of which arm.
         arm: Arm,
-        /// What speaks against it.
-        doubt: Doubt,
-    },
-    /// A run was ended before its plan was.
-    #[error("pair {}, {}: the run did not come to its end", pair + 1, arm.as_str())]
-    Unfinished {
-        /// Of which pair, from 0.
-        pair: usize,
-        /// Of which arm.
-        arm: Arm,
-    },
-    /// A run was asked for something else than the first one.
-    #[error("pair {}, {}: another {what} than in the first run", pair + 1, arm.as_str())]
-    Unlike {
-        /// Of which pair, from 0.
-        pair: usize,
-        /// Of which arm.
-        arm: Arm,
-        /// Scenario, mix or plan.
-        what: &'static str,
+        /// Why.
+        unfit: Unfit,
     },
     /// The runs do not have the figure that is to decide.
     #[error("expected the figure {name:?} in every run, found {}", .found.join(", "))]
@@ -62,6 +58,35 @@ pub enum PairError {
     },
 }
 
+impl Unfit {
+    /// What speaks against `run` as one of a series that began with `first`. None: it can be judged.
+    pub fn of(first: &Run, run: &Run) -> Option<Self> {
+        let summary = Summary::of(&run.samples);
+        let doubt = Doubt::of(run, &summary).into_iter().next().map(Self::Doubtful);
+        let unfinished = || (run.ending != Ending::Complete).then_some(Self::Unfinished);
+        doubt.or_else(unfinished).or_else(|| unlike(first, run).map(Self::Unlike))
+    }
+
+    /// What can be done about it.
+    pub const fn advice(&self) -> &'static str {
+        match self {
+            Self::Doubtful(doubt) => doubt.advice(),
+            Self::Unfinished => "measure it again",
+            Self::Unlike(_) => "compare runs of the same scenario, mix and plan",
+        }
+    }
+}
+
+impl PairError {
+    /// What can be done about it.
+    pub const fn advice(&self) -> &'static str {
+        match self {
+            Self::Unfit { unfit, .. } => unfit.advice(),
+            Self::NoPrimary { .. } => "name one of them as `primary` in the policy",
+        }
+    }
+}
+
 /// The figures that every run has, with their values; `primary` decides, counts gate at zero tolerance, the
 /// others advise.
 ///
@@ -69,20 +94,14 @@ pub enum PairError {
 ///
 /// [`PairError`]: a run that is no measurement, or is none of the same thing.
 pub fn paired(runs: &[Runs], primary: &str) -> Result<(Vec<Metric>, Vec<Pair>), PairError> {
-    let first = runs.first().map(|pair| &pair.base);
-    for (pair, arm, run) in all(runs) {
-        let summary = Summary::of(&run.samples);
-        if let Some(doubt) = Doubt::of(run, &summary).into_iter().next() {
-            return Err(PairError::Doubtful { pair, arm, doubt });
-        }
-        if run.ending != Ending::Complete {
-            return Err(PairError::Unfinished { pair, arm });
-        }
-        if let Some(what) = first.and_then(|first| unlike(first, run)) {
-            return Err(PairError::Unlike { pair, arm, what });
-        }
+    let unfit = all_runs(runs).find_map(|(pair, arm, run)| {
+        let unfit = Unfit::of(&runs.first()?.base, run)?;
+        Some(PairError::Unfit { pair, arm, unfit })
+    });
+    if let Some(error) = unfit {
+        return Err(error);
     }
-    let of_each: Vec<Vec<Figure>> = all(runs).map(|(_, _, run)| figures(run)).collect();
+    let of_each: Vec<Vec<Figure>> = all_runs(runs).map(|(_, _, run)| figures(run)).collect();
     let metrics = metrics(&of_each, primary);
     if !metrics.iter().any(|metric| metric.role == Role::Primary) {
         let found = metrics.into_iter().map(|metric| metric.name).collect();
@@ -97,8 +116,8 @@ pub fn paired(runs: &[Runs], primary: &str) -> Result<(Vec<Metric>, Vec<Pair>), 
     Ok((metrics, pairs.collect()))
 }
 
-/// Each run with its place.
-fn all(runs: &[Runs]) -> impl Iterator<Item = (usize, Arm, &Run)> {
+/// Each run with its place: which pair, from 0, and which arm.
+pub fn all_runs(runs: &[Runs]) -> impl Iterator<Item = (usize, Arm, &Run)> {
     runs.iter().enumerate().flat_map(|(number, pair)| {
         let both = [(Arm::Base, &pair.base), (Arm::Candidate, &pair.candidate)];
         let null = pair.null.as_ref().map(|null| (Arm::Null, null));

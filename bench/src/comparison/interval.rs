@@ -79,10 +79,14 @@ impl Ratio {
 const TAIL: f64 = 0.025;
 
 /// The exact 95 % interval of a share of which `n_hits` of `n` were seen (Clopper and Pearson, *Biometrika*
-/// 26, 1934). None: there are none.
-pub(crate) fn interval_of_share(n_hits: u64, n: u64) -> Option<[f64; 2]> {
-    let low = |n_hits| if n_hits == 0 { 0.0 } else { least_share(n_hits, n) };
-    (n > 0).then(|| [low(n_hits), 1.0 - low(n - n_hits)])
+/// 26, 1934), where the `n` are worth `worth` independent ones. None: there are none.
+pub(crate) fn interval_of_share(n_hits: u64, n: u64, worth: u64) -> Option<[f64; 2]> {
+    // So many of those that they are worth, and no more: the interval gets wider, and never narrower.
+    let low = |n_hits: u64| match (u128::from(n_hits) * u128::from(worth) / u128::from(n)) as u64 {
+        0 => 0.0,
+        n_hits => least_share(n_hits, worth),
+    };
+    (n > 0 && worth > 0).then(|| [low(n_hits), 1.0 - low(n - n_hits)])
 }
 
 /// The smallest share with which `n_hits` of `n` or more are at least [`TAIL`] likely.

@@ -85,37 +85,48 @@ fn reach(level: f64, pairs: usize) -> f64 {
     (quantile(1.0 - level) + quantile(POWER)) / (pairs as f64).sqrt()
 }
 
-/// The least effect that `look` finds in nine of ten cases where the spread is `sd`: the least effect that
-/// matters, and what it takes to be sure that it is more (Cohen, *Statistical Power Analysis*, 2nd ed.,
-/// section 2.4, with t for the normal distribution).
+/// The least effect that `look` finds in nine of ten cases where the spread is `sd`: what it takes to be sure that
+/// it is more than the least effect that matters, and that it is there at all (Cohen, *Statistical Power
+/// Analysis*, 2nd ed., section 2.4, with t for the normal distribution).
 pub(super) fn least_visible(rule: &Rule, look: Look, sd: f64) -> Option<f64> {
-    let is_possible = look.pairs > 1 && look.fail > 0.0 && look.pairs >= least_n(look.fail);
-    is_possible.then(|| (1.0 + rule.least_effect) * (reach(look.fail, look.pairs) * sd).exp() - 1.0)
+    let is_possible = |level: f64| look.pairs > 1 && level > 0.0 && look.pairs >= least_n(level);
+    let seen = |level: f64| reach(level, look.pairs) * sd;
+    (is_possible(look.fail) && is_possible(look.alarm)).then(|| {
+        let matters = rule.least_effect.ln_1p() + seen(look.fail);
+        matters.max(seen(look.alarm)).exp_m1()
+    })
 }
 
 /// How many pairs more it would take to come to a verdict in nine of ten cases, if the effect is `worse`
-/// (a logarithm) and the spread `sd`. None: more than anybody would run.
+/// (a logarithm) and the spread `sd`: those of the first look that would tell, or beyond the last one as
+/// many as would at its levels. None: more than anybody would run.
 pub(super) fn more_pairs(rule: &Rule, n_pairs: usize, worse: f64, sd: f64) -> Option<usize> {
     let last = rule.last_look()?;
-    let ways = [
-        (worse - rule.least_effect.ln_1p(), last.fail),
-        (rule.tolerance.ln_1p() - worse, last.pass),
-    ];
-    let enough = |margin: f64, level: f64| -> Option<usize> {
-        if margin <= 0.0 || level <= 0.0 {
-            return None;
-        }
-        let is_enough = |pairs: &usize| reach(level, *pairs) * sd <= margin;
-        let least = least_n(level).max(n_pairs + 1).max(2);
-        // With t for the normal distribution it is more by a few pairs.
-        let about = ((normal_quantile(1.0 - level) + normal_quantile(POWER)) * sd / margin).powi(2);
-        if about > MOST_PAIRS as f64 {
-            return None;
-        }
-        (least.max(about as usize)..=MOST_PAIRS + 100).find(is_enough)
+    let would_tell = |look: &Look| {
+        let is_sure = |margin: f64, level: f64| {
+            margin > 0.0
+                && level > 0.0
+                && look.pairs >= least_n(level).max(2)
+                && reach(level, look.pairs) * sd <= margin
+        };
+        let fails =
+            is_sure(worse - rule.least_effect.ln_1p(), look.fail) && is_sure(worse, look.alarm);
+        fails || is_sure(rule.tolerance.ln_1p() - worse, look.pass)
     };
-    let least = ways.iter().filter_map(|&(margin, level)| enough(margin, level)).min()?;
-    Some(least - n_pairs)
+    let later = rule.looks.iter().find(|look| look.pairs > n_pairs && would_tell(look));
+    if let Some(look) = later {
+        return Some(look.pairs - n_pairs);
+    }
+    let first = last.pairs.max(n_pairs) + 1;
+    let beyond = |pairs: &usize| would_tell(&Look { pairs: *pairs, ..last });
+    let most = beyond(&MOST_PAIRS).then_some(MOST_PAIRS)?;
+    // More pairs tell no less: the least number lies between one that does not and one that does.
+    let (mut low, mut high) = (first, most);
+    while low < high {
+        let middle = low.midpoint(high);
+        if beyond(&middle) { high = middle } else { low = middle + 1 }
+    }
+    Some(low - n_pairs)
 }
 
 #[cfg(test)]
@@ -141,6 +152,19 @@ mod tests {
     }
 
     #[test]
+    fn a_difference_must_be_seen_at_all_and_not_only_beyond_what_matters() {
+        let look = Look { pairs: 10, alarm: 0.001, fail: 0.01, pass: 0.01 };
+        let rule = Rule { looks: vec![look], ..Rule::default() };
+        // With little noise what matters is harder, with much what is no chance.
+        let found = [0.01, 0.2].map(|sd| least_visible(&rule, look, sd).expect("it is known"));
+        let without = Look { alarm: 0.01, ..look };
+        let others = [0.01, 0.2].map(|sd| least_visible(&rule, without, sd).expect("it is known"));
+        assert_eq!(found[0].to_bits(), others[0].to_bits());
+        assert!(found[1] > others[1] + 0.05, "{found:?} {others:?}");
+        assert_eq!(least_visible(&rule, Look { alarm: 0.0, ..look }, 0.1), None, "it never fails");
+    }
+
+    #[test]
     fn more_pairs_are_asked_for_until_either_verdict_can_be_had() {
         let rule = Rule::fixed(10, 0.01);
         let more = |worse: f64, sd| more_pairs(&rule, 10, worse.ln_1p(), sd);
@@ -148,5 +172,20 @@ mod tests {
         assert_eq!(more(0.1, 0.2), Some(84));
         assert_eq!(more(0.035, 0.02), Some(18), "between the limits both are equally far");
         assert_eq!(more(0.035, 2.0), None, "nobody runs so many");
+        // A difference that is none by chance takes more than one that only matters.
+        let strict = Look { pairs: 10, alarm: 0.0001, fail: 0.01, pass: 0.01 };
+        let strict = Rule { looks: vec![strict], ..Rule::default() };
+        assert!(more_pairs(&strict, 10, 0.1_f64.ln_1p(), 0.2).is_some_and(|more| more > 84));
+    }
+
+    #[test]
+    fn pairs_are_asked_for_that_a_look_has() {
+        let rule = Rule::default();
+        // A pass of eight pairs has bad luck at 3 %: sixteen tell. At the last look only further ones would.
+        let more = |n, worse: f64, sd| more_pairs(&rule, n, worse.ln_1p(), sd);
+        assert_eq!(more(8, 0.0, 0.03), Some(4));
+        assert_eq!(more(12, 0.1, 0.08), Some(12));
+        assert_eq!(more(24, 0.1, 0.12), Some(29));
+        assert_eq!(more(30, 0.007, 0.11), Some(120));
     }
 }

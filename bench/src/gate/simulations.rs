@@ -2,6 +2,8 @@
 //!
 //! Quick here; `REELBENCH_LONG=1` makes them long and prints the tables of `reports/gate`.
 
+mod advice;
+
 use std::collections::BTreeMap;
 
 use rand::rngs::Xoshiro256PlusPlus;
@@ -70,7 +72,7 @@ fn values(time: f64) -> Values {
     BTreeMap::from([("latency p50".to_owned(), time)])
 }
 
-/// As many pairs as the rule takes at most, of a candidate that takes `factor` times as long.
+/// As many pairs as the rule takes at most, of a candidate that takes `factor` times as long, each with a null run.
 fn pairs(
     machine: Machine,
     factor: f64,
@@ -78,7 +80,7 @@ fn pairs(
     generator: &mut Xoshiro256PlusPlus,
 ) -> Vec<Pair> {
     let n_pairs = rule.last_look().expect("a look").pairs;
-    let schedule = Schedule { seed: (uniform(generator) * 1e15) as u64, has_null: false };
+    let schedule = Schedule { seed: (uniform(generator) * 1e15) as u64, has_null: true };
     let slots = schedule.slots(n_pairs);
     let times = machine.times(slots.len(), generator);
     let mut pairs: Vec<Pair> = schedule
@@ -89,7 +91,8 @@ fn pairs(
     for (slot, time) in slots.iter().zip(times) {
         match slot.arm {
             Arm::Candidate => pairs[slot.pair].candidate = values(time * factor),
-            Arm::Base | Arm::Null => pairs[slot.pair].base = values(time),
+            Arm::Base => pairs[slot.pair].base = values(time),
+            Arm::Null => pairs[slot.pair].null = Some(values(time)),
         }
     }
     pairs
@@ -101,6 +104,7 @@ struct Ends {
     n: usize,
     n_passed: usize,
     n_failed: usize,
+    n_invalid: usize,
     n_pairs: usize,
 }
 
@@ -123,6 +127,7 @@ impl Ends {
                 }
                 ends.n_passed += usize::from(judged.verdict == Verdict::Pass);
                 ends.n_failed += usize::from(judged.verdict.as_str() == "regression");
+                ends.n_invalid += usize::from(judged.verdict.as_str() == "invalid");
                 ends.n_pairs += judged.n_pairs;
                 break;
             }
@@ -143,8 +148,11 @@ impl Ends {
     }
 
     fn row(&self, name: &str) -> String {
-        let [failed, passed] = [self.failed(), self.passed()].map(|share| share * 100.0);
-        format!("| {name} | {failed:.3} % | {passed:.1} % | {:.1} |\n", self.pairs())
+        let invalid = self.n_invalid as f64 / self.n as f64;
+        let [failed, invalid, passed] =
+            [self.failed(), invalid, self.passed()].map(|share| share * 100.0);
+        let pairs = self.pairs();
+        format!("| {name} | {failed:.3} % | {invalid:.1} % | {passed:.1} % | {pairs:.1} |\n")
     }
 }
 
@@ -194,7 +202,8 @@ fn replayed() -> Vec<(String, Machine)> {
 fn check_false_alarms(machines: &[(String, Machine)]) {
     let rule = Rule::default();
     let n = if is_long() { 20_000 } else { 100 };
-    let mut table = "| machine | failed | passed | pairs |\n|---|---|---|---|\n".to_owned();
+    let mut table =
+        "| machine | failed | invalid | passed | pairs |\n|---|---|---|---|---|\n".to_owned();
     let mut n_failed = 0;
     let mut is_within = true;
     for (name, machine) in machines {
@@ -266,7 +275,8 @@ fn a_fixed_number_of_pairs_sees_what_it_must() {
 fn the_sequential_rule_sees_five_percent_in_thirteen_pairs() {
     let rule = Rule::default();
     let n = if is_long() { 20_000 } else { 500 };
-    let mut table = "| sd, effect | failed | passed | pairs |\n|---|---|---|---|\n".to_owned();
+    let mut table =
+        "| sd, effect | failed | invalid | passed | pairs |\n|---|---|---|---|---|\n".to_owned();
     let mut of = |sd: f64, effect: f64| {
         let ends = Ends::of(Machine::Steady(sd), 1.0 + effect, &rule, n);
         table.push_str(&ends.row(&format!("{:.0} %, {:.0} %", sd * 100.0, effect * 100.0)));

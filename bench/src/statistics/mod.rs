@@ -5,6 +5,7 @@
 //! cases (`bench/tests/scipy`).
 
 mod bootstrap;
+mod clusters;
 mod holm;
 mod rank_sum;
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub(crate) mod simulated;
 mod student;
 
 pub use self::bootstrap::{Bootstrap, PooledRatio};
+pub use self::clusters::{Cluster, worth};
 pub use self::holm::holm;
 pub use self::rank_sum::RankSum;
 pub use self::series::{lag_1, mean, median, sd};

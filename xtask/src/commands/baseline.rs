@@ -7,7 +7,7 @@ use clap::Subcommand;
 
 use crate::accepted::{self, FILE};
 use crate::commands::Context;
-use crate::commands::gate::{JUDGED, Judged};
+use crate::commands::gate::{Found, JUDGED};
 use crate::exit::{Exit, Failure};
 
 /// Accept a change for the worse that is wanted.
@@ -54,7 +54,7 @@ pub fn run(args: &Args, cx: &Context<'_>) -> anyhow::Result<Exit> {
     }
     let day = jiff::Zoned::now().date().to_string();
     let found = judged(run)?;
-    let Judged { scenario, verdict, found: Some(found) } = found else {
+    let Found { scenario, verdict, found: Some(found) } = found else {
         let message = format!(
             "{}: expected a gate that found a regression, found {:?}",
             run.display(),
@@ -72,7 +72,7 @@ pub fn run(args: &Args, cx: &Context<'_>) -> anyhow::Result<Exit> {
     Ok(Exit::Pass)
 }
 
-fn judged(folder: &Path) -> anyhow::Result<Judged> {
+fn judged(folder: &Path) -> anyhow::Result<Found> {
     let path = if folder.is_dir() { folder.join(JUDGED) } else { folder.to_owned() };
     if !path.is_file() {
         let message =

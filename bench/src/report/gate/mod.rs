@@ -8,6 +8,8 @@ mod objectives;
 mod of;
 mod pooled;
 mod sections;
+mod void;
+mod warnings;
 
 use std::collections::BTreeMap;
 
@@ -15,9 +17,10 @@ pub use self::objectives::{Objective, Promise, PromiseError};
 pub use self::of::Told;
 pub use self::pooled::Pooled;
 use self::sections::{counted, percent};
+pub use self::void::Void;
 use crate::Distribution;
 use crate::comparison::{Better, Difference, Unit};
-use crate::page::{Block, Page, Tone};
+use crate::page::{Page, Tone};
 use crate::picture::Pair;
 use crate::report::{Side, again, github};
 use crate::text;
@@ -92,6 +95,8 @@ pub enum Ruling {
     Inconclusive {
         /// About so many more pairs would tell. None: more of them would not.
         more_pairs: Option<u32>,
+        /// Whether the policy still has a look at so many.
+        has_look: bool,
     },
     /// What was measured is no measurement.
     Invalid {
@@ -170,14 +175,18 @@ pub struct Advice {
 
 /// Every file of the page: its name, and what stands in it. The last three are what GitHub is told.
 pub fn files(gate: &Gate) -> Vec<(&'static str, String)> {
-    let page = page(gate);
+    files_of(&page(gate), &gate.scenario)
+}
+
+/// The same of a page of the gate of `scenario`.
+fn files_of(page: &Page, scenario: &str) -> Vec<(&'static str, String)> {
     let mut files =
         vec![(PAGE, page.markdown()), ("gate.html", page.html()), ("gate.json", page.json())];
     files.extend(page.pictures());
     files.extend([
-        ("summary.md", github::summary(&page)),
-        ("comment.md", github::comment(&page, &format!("gate-{}", gate.scenario))),
-        ("annotations.txt", github::annotations(&page)),
+        ("summary.md", github::summary(page)),
+        ("comment.md", github::comment(page, &format!("gate-{scenario}"))),
+        ("annotations.txt", github::annotations(page)),
     ]);
     files
 }
@@ -194,11 +203,7 @@ pub fn page(gate: &Gate) -> Page {
     blocks.extend(sections::others(gate));
     blocks.extend(sections::environment(gate));
     blocks.extend(again::blocks(&gate.sides, &gate.facts, Some(&gate.command)));
-    if !gate.files.is_empty() {
-        let point = |(name, what): &(String, String)| format!("`{name}`: {what}");
-        let points = gate.files.iter().map(point).collect();
-        blocks.extend([Block::heading("Files"), Block::List { points }]);
-    }
+    blocks.extend(sections::files(&gate.files));
     let tone = match gate.ruling {
         Ruling::Pass | Ruling::Accepted { .. } => Tone::Good,
         Ruling::Regression => Tone::Bad,
@@ -231,10 +236,12 @@ pub fn verdict(gate: &Gate) -> String {
         Ruling::Pass => format!("PASS: {found}"),
         Ruling::Regression => format!("REGRESSION: {found}"),
         Ruling::Accepted { because } => format!("ACCEPTED: {found}; wanted: {because}"),
-        Ruling::Inconclusive { more_pairs: Some(n) } => {
-            format!("INCONCLUSIVE: {found}; about {} would tell", counted(*n as usize, "more pair"))
+        Ruling::Inconclusive { more_pairs: Some(n), has_look } => {
+            let beyond = if *has_look { "" } else { ", beyond the last look" };
+            let more = counted(*n as usize, "more pair");
+            format!("INCONCLUSIVE: {found}; about {more} would tell{beyond}")
         }
-        Ruling::Inconclusive { more_pairs: None } => {
+        Ruling::Inconclusive { more_pairs: None, .. } => {
             format!("INCONCLUSIVE: {found}; more pairs would not tell")
         }
         Ruling::Invalid { reason } => {

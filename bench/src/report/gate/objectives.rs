@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::comparison::interval_of_share;
 use crate::page::Block;
+use crate::quantile::rank;
+use crate::statistics::{self, Cluster};
 use crate::text::{self, duration};
-use crate::{Distribution, Held, Outcome, Runs, Slo};
+use crate::{Distribution, Held, Outcome, Run, Runs, Sample, Slo};
 
 /// What is promised, as an entry of `slos` in `reports/policy.toml` has it:
 ///
@@ -58,22 +60,64 @@ pub struct Objective {
 
 /// What came of the jobs of all runs of what there is now.
 pub(super) struct Served<'a> {
+    runs: Vec<Of>,
+    /// The latencies of all of them that ended well.
     latency: &'a Distribution,
-    n_failed: u64,
-    /// All jobs but those that were cancelled.
-    n: u64,
+}
+
+/// What came of the jobs of a run.
+struct Of {
+    /// Latencies of those that ended well, microseconds.
+    times: Vec<u64>,
+    /// How many failed, of all but those that were cancelled.
+    failed: Cluster,
 }
 
 impl<'a> Served<'a> {
     /// The candidate's jobs in `runs`; `latency` is that of all that ended well.
     pub(super) fn of(runs: &[Runs], latency: &'a Distribution) -> Self {
-        let jobs = || runs.iter().flat_map(|pair| pair.candidate.measured());
-        Self {
-            latency,
-            n_failed: jobs().filter(|job| matches!(job.outcome, Outcome::Failed(_))).count() as u64,
-            n: jobs().filter(|job| job.outcome != Outcome::Cancelled).count() as u64,
-        }
+        let of = |run: &Run| {
+            let jobs = || run.measured();
+            let well = jobs().filter(|job| job.outcome == Outcome::Ok);
+            let n_failed = jobs().filter(|job| matches!(job.outcome, Outcome::Failed(_))).count();
+            let n = jobs().filter(|job| job.outcome != Outcome::Cancelled).count();
+            Of {
+                times: well.map(Sample::latency_us).collect(),
+                failed: Cluster { n_hits: n_failed as u64, n: n as u64 },
+            }
+        };
+        Self { runs: runs.iter().map(|pair| of(&pair.candidate)).collect(), latency }
     }
+
+    /// The latencies, worth as much about quantile `q` as their runs make them. None: of fewer than two runs
+    /// nobody knows.
+    fn latency(&self, q: f64) -> Option<Distribution> {
+        let n = self.latency.n();
+        if n == 0 {
+            return Some(self.latency.clone());
+        }
+        let quantile = self.latency.ranks().at(rank(q, n));
+        let beyond = |of: &Of| Cluster {
+            n_hits: of.times.iter().filter(|&&us| us >= quantile).count() as u64,
+            n: of.times.len() as u64,
+        };
+        let beyond: Vec<Cluster> = self.runs.iter().map(beyond).collect();
+        Some(self.latency.worth_at_most(statistics::worth(&beyond)?))
+    }
+
+    fn failed(&self) -> Option<Share> {
+        let runs: Vec<Cluster> = self.runs.iter().map(|of| of.failed).collect();
+        let [n_hits, n] = runs.iter().fold([0, 0], |[hits, n], run| [hits + run.n_hits, n + run.n]);
+        let ends = interval_of_share(n_hits, n, statistics::worth(&runs)?)?;
+        Some(Share { n_hits, n, ends })
+    }
+}
+
+/// A share of jobs, with its 95 % interval.
+struct Share {
+    n_hits: u64,
+    n: u64,
+    ends: [f64; 2],
 }
 
 impl Promise {
@@ -108,38 +152,42 @@ impl Promise {
                 let at_most_us = at_most_us.unwrap_or(NonZeroU64::MIN);
                 let slo = Slo { quantile, at_most_us };
                 let name = text::percentile(quantile);
+                let latency = served.latency(quantile);
                 Objective {
                     promise: format!("latency {name} <= {}", duration(at_most_us.get())),
-                    seen: text::estimate(served.latency, quantile),
-                    is_kept: match slo.judge(served.latency) {
-                        Held::Yes => Some(true),
-                        Held::No(_) => Some(false),
-                        Held::Unsure(_) => None,
+                    seen: latency.as_ref().map_or_else(
+                        || TOO_FEW.to_owned(),
+                        |latency| text::estimate(latency, quantile),
+                    ),
+                    is_kept: match latency.map(|latency| slo.judge(&latency)) {
+                        Some(Held::Yes) => Some(true),
+                        Some(Held::No(_)) => Some(false),
+                        Some(Held::Unsure(_)) | None => None,
                     },
                 }
             }
             Self::Failed { at_most } => {
-                let Served { n_failed, n, .. } = *served;
                 let percent = |share: f64| format!("{:.1} %", share * 100.0);
-                let ends = interval_of_share(n_failed, n);
-                let seen = ends.map_or_else(
-                    || "no job ended".to_owned(),
-                    |[low, high]| {
-                        let share = percent(n_failed as f64 / n as f64);
-                        let (low, high) = (percent(low), percent(high));
-                        format!("{share} ({low} to {high}; {n_failed} of {n} jobs)")
-                    },
-                );
-                let is_kept = ends.and_then(|[low, high]| match (high <= at_most, low > at_most) {
+                let promise = format!("failed jobs <= {}", percent(at_most));
+                let Some(Share { n_hits, n, ends: [low, high] }) = served.failed() else {
+                    return Objective { promise, seen: TOO_FEW.to_owned(), is_kept: None };
+                };
+                let share = percent(n_hits as f64 / n as f64);
+                let (from, to) = (percent(low), percent(high));
+                let seen = format!("{share} ({from} to {to}; {n_hits} of {n} jobs)");
+                let is_kept = match (high <= at_most, low > at_most) {
                     (true, _) => Some(true),
                     (_, true) => Some(false),
                     (false, false) => None,
-                });
-                Objective { promise: format!("failed jobs <= {}", percent(at_most)), seen, is_kept }
+                };
+                Objective { promise, seen, is_kept }
             }
         }
     }
 }
+
+/// Of which nothing is known.
+const TOO_FEW: &str = "nothing: fewer than two runs with jobs";
 
 /// The table; nothing where nothing is promised.
 pub(super) fn blocks(objectives: &[Objective]) -> Vec<Block> {
@@ -158,8 +206,8 @@ pub(super) fn blocks(objectives: &[Objective]) -> Vec<Block> {
         Block::heading("Service level objectives"),
         Block::table(["objective", "seen", "reads"], rows),
         Block::text(
-            "Of what there is now. Kept or broken is what the whole 95 % interval says. These advise: none of them \
-             fails a gate.",
+            "Of what there is now. Kept or broken is what the whole 95 % interval says, which is as wide as the runs \
+             differ: jobs of a run share its minute. These advise: none of them fails a gate.",
         ),
     ]
 }
@@ -178,44 +226,87 @@ mod tests {
         Promise::Latency { quantile, at_most_s }
     }
 
+    /// Runs with these latencies in seconds, and so many failures in each.
+    fn check_runs(promise: Promise, runs: &[(&[u64], u64)], expected: (&str, &str, Option<bool>)) {
+        let of = |&(seconds, n_hits): &(&[u64], u64)| Of {
+            times: seconds.iter().map(|second| second * 1_000_000).collect(),
+            failed: Cluster { n_hits, n: seconds.len() as u64 + n_hits },
+        };
+        let runs: Vec<Of> = runs.iter().map(of).collect();
+        let latency: Distribution = runs.iter().flat_map(|of| of.times.iter().copied()).collect();
+        check(promise, &Served { runs, latency: &latency }, expected);
+    }
+
+    /// 1 to 100 seconds, dealt to four runs so that each has all kinds.
+    fn alike() -> Vec<Vec<u64>> {
+        (1..=4).map(|run| (run..=100).step_by(4).collect()).collect()
+    }
+
+    /// The same seconds, each run slower than the one before.
+    fn apart() -> Vec<Vec<u64>> {
+        (0..4).map(|run| (run * 25 + 1..=run * 25 + 25).collect()).collect()
+    }
+
+    #[track_caller]
+    fn check_latency(
+        runs: &[Vec<u64>],
+        quantile: f64,
+        at_most_s: f64,
+        expected: (&str, &str, Option<bool>),
+    ) {
+        let runs: Vec<(&[u64], u64)> = runs.iter().map(|run| (run.as_slice(), 0)).collect();
+        check_runs(latency(quantile, at_most_s), &runs, expected);
+    }
+
     #[test]
     fn a_latency_is_kept_where_the_whole_interval_is() {
-        // 95.0 s (90.0 s to 100 s)
-        let times: Distribution = (1..=100).map(|second| second * 1_000_000).collect();
-        let served = Served { latency: &times, n_failed: 0, n: 100 };
-        let seen = "95.0 s (90.0 s to 100 s)";
-        check(latency(0.95, 101.0), &served, ("latency p95 <= 101 s", seen, Some(true)));
-        check(latency(0.95, 99.0), &served, ("latency p95 <= 99.0 s", seen, None));
-        check(latency(0.95, 91.0), &served, ("latency p95 <= 91.0 s", seen, None));
-        check(latency(0.95, 89.0), &served, ("latency p95 <= 89.0 s", seen, Some(false)));
+        let seen = "50.0 s (40.0 s to 61.0 s)";
+        check_latency(&alike(), 0.5, 62.0, ("latency p50 <= 62.0 s", seen, Some(true)));
+        check_latency(&alike(), 0.5, 55.0, ("latency p50 <= 55.0 s", seen, None));
+        check_latency(&alike(), 0.5, 39.0, ("latency p50 <= 39.0 s", seen, Some(false)));
+    }
+
+    #[test]
+    fn jobs_of_runs_that_differ_say_little_however_many_they_are() {
+        // By its jobs alone it would be kept; two runs of four are wholly beyond the median.
+        let seen = "50.0 s seen, unknown (n = 100, worth 1; needs 6)";
+        check_latency(&apart(), 0.5, 62.0, ("latency p50 <= 62.0 s", seen, None));
+        let one = &apart()[..1];
+        check_latency(one, 0.5, 62.0, ("latency p50 <= 62.0 s", TOO_FEW, None));
     }
 
     #[test]
     fn a_percentile_that_is_not_carried_can_be_broken_and_not_kept() {
-        let times: Distribution = (1..=100).map(|second| second * 1_000_000).collect();
-        let served = Served { latency: &times, n_failed: 0, n: 100 };
-        let seen = "> 97.1 s (n = 100; needs 368)";
-        check(latency(0.99, 1e6), &served, ("latency p99 <= 16666 min 40 s", seen, None));
-        check(latency(0.99, 90.0), &served, ("latency p99 <= 90.0 s", seen, Some(false)));
-        let none = Distribution::default();
-        let served = Served { latency: &none, n_failed: 0, n: 0 };
+        let seen = "> 94.0 s (n = 100, worth 38; needs 368)";
+        check_latency(&alike(), 0.99, 1e6, ("latency p99 <= 16666 min 40 s", seen, None));
+        check_latency(&alike(), 0.99, 90.0, ("latency p99 <= 90.0 s", seen, Some(false)));
         let seen = "unknown (n = 0; needs 6)";
-        check(latency(0.5, 1.0), &served, ("latency p50 <= 1.00 s", seen, None));
+        check_latency(&[Vec::new(), Vec::new()], 0.5, 1.0, ("latency p50 <= 1.00 s", seen, None));
     }
 
     #[test]
-    fn failures_are_kept_where_the_exact_interval_is() {
-        let times = Distribution::default();
-        let of = |n_failed, n| Served { latency: &times, n_failed, n };
+    fn failures_are_kept_where_the_interval_of_runs_is() {
+        let of = |n_failed: u64, n: usize| (vec![1; n - n_failed as usize], n_failed);
         let promise = Promise::Failed { at_most: 0.01 };
-        let name = "failed jobs <= 1.0 %";
+        let check = |runs: &[(u64, usize)], seen: &str, is_kept: Option<bool>| {
+            let runs: Vec<(Vec<u64>, u64)> = runs.iter().map(|&(hits, n)| of(hits, n)).collect();
+            let runs: Vec<(&[u64], u64)> =
+                runs.iter().map(|(times, hits)| (times.as_slice(), *hits)).collect();
+            check_runs(promise, &runs, ("failed jobs <= 1.0 %", seen, is_kept));
+        };
         // scipy.stats.binomtest(k, n).proportion_ci(method="exact")
-        check(promise, &of(0, 100), (name, "0.0 % (0.0 % to 3.6 %; 0 of 100 jobs)", None));
-        check(promise, &of(0, 368), (name, "0.0 % (0.0 % to 1.0 %; 0 of 368 jobs)", Some(true)));
-        check(promise, &of(0, 367), (name, "0.0 % (0.0 % to 1.0 %; 0 of 367 jobs)", None));
-        check(promise, &of(5, 100), (name, "5.0 % (1.6 % to 11.3 %; 5 of 100 jobs)", Some(false)));
-        check(promise, &of(9, 9), (name, "100.0 % (66.4 % to 100.0 %; 9 of 9 jobs)", Some(false)));
-        check(promise, &of(0, 0), (name, "no job ended", None));
+        check(&[(0, 50), (0, 50)], "0.0 % (0.0 % to 3.6 %; 0 of 100 jobs)", None);
+        check(&[(0, 184), (0, 184)], "0.0 % (0.0 % to 1.0 %; 0 of 368 jobs)", Some(true));
+        check(&[(0, 183), (0, 184)], "0.0 % (0.0 % to 1.0 %; 0 of 367 jobs)", None);
+        check(&[(5, 25); 4], "20.0 % (12.7 % to 29.2 %; 20 of 100 jobs)", Some(false));
+        // All of one run: the next one may be like it, or like the others.
+        check(
+            &[(20, 25), (0, 25), (0, 25), (0, 25)],
+            "20.0 % (0.0 % to 100.0 %; 20 of 100 jobs)",
+            None,
+        );
+        check(&[(9, 9)], TOO_FEW, None);
+        check(&[(0, 0), (0, 0)], TOO_FEW, None);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The page of a judgement.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::objectives::{Promise, Served};
 use super::pooled::Latencies;
-use super::{Advice, Counter, Effect, Gate, Null, Ruling, Slot, StageEffect};
+use super::{Counter, Effect, Gate, Null, Ruling, Slot, StageEffect, warnings};
 use crate::comparison::{Better, Section, Unit};
 use crate::gate::{self, Judgement, Order, Reason, Rule, Verdict};
 use crate::picture::Pair;
@@ -30,6 +30,7 @@ impl Gate {
     /// The page of what `rule` said of `runs`. None: there are no runs.
     pub fn of(judged: &Judgement, rule: &Rule, runs: &[Runs], told: Told) -> Option<Self> {
         let first = runs.first()?;
+        let warnings = warnings::of(judged, rule, runs);
         // What came after the last look was not judged.
         let runs = &runs[..judged.n_pairs.min(runs.len())];
         let known = Known::of(&first.base);
@@ -43,7 +44,7 @@ impl Gate {
         let others = judged.advisory.iter().map(|effect| known.effect(effect));
         Some(Self {
             scenario: first.base.scenario.name.clone(),
-            ruling: ruling(&judged.verdict),
+            ruling: ruling(judged, rule),
             limit: match primary.better {
                 Better::Lower => rule.least_effect,
                 Better::Higher => -rule.least_effect,
@@ -62,7 +63,7 @@ impl Gate {
             stages,
             counters: judged.counters.iter().filter(has_some).map(counter).collect(),
             objectives: told.promises.iter().map(|it| it.objective(&served)).collect(),
-            warnings: warnings(judged).into_iter().chain(not_judged(judged, runs)).collect(),
+            warnings,
             differences: comparison.differences,
             environment: environment(&first.base),
             sides: [side("before", &first.base), side("after", &first.candidate)],
@@ -122,13 +123,18 @@ impl Known {
     }
 }
 
-fn ruling(verdict: &Verdict) -> Ruling {
-    match verdict {
+fn ruling(judged: &Judgement, rule: &Rule) -> Ruling {
+    match &judged.verdict {
         Verdict::Pass => Ruling::Pass,
         Verdict::Regression { .. } => Ruling::Regression,
         Verdict::Accepted { because, .. } => Ruling::Accepted { because: because.join("; ") },
         Verdict::Inconclusive { more_pairs, .. } => {
-            Ruling::Inconclusive { more_pairs: more_pairs.and_then(|n| u32::try_from(n).ok()) }
+            let pairs = more_pairs.map(|more| judged.n_pairs + more);
+            let last = rule.last_look().map(|look| look.pairs);
+            Ruling::Inconclusive {
+                more_pairs: more_pairs.and_then(|n| u32::try_from(n).ok()),
+                has_look: pairs <= last,
+            }
         }
         Verdict::Invalid { reasons } => {
             let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
@@ -158,44 +164,6 @@ fn counter(count: &gate::Count) -> Counter {
         before: count.base[1] as u64,
         after: count.candidate[1] as u64,
     }
-}
-
-fn warnings(judged: &Judgement) -> Vec<Advice> {
-    let advice = |reason: &Reason| match reason {
-        Reason::CountUnsteady { .. } => {
-            "look for what is not done alike in each run, or name it in `uncounted` of the policy"
-        }
-        Reason::TooFewPairs { .. } => "measure more pairs",
-        Reason::NullDiffers { .. } => {
-            "end what else runs on this machine, fix its clock rates, or gate on another one"
-        }
-        Reason::Undecided { .. } | Reason::MayBeChance { .. } => {
-            "measure more pairs, longer runs, or on a quieter machine"
-        }
-        Reason::Worse { .. } | Reason::CountWorse { .. } => {
-            "`cargo xtask baseline accept RUN --reason TEXT` records it where it is wanted"
-        }
-    };
-    let reasons = judged.verdict.reasons().iter();
-    reasons
-        .map(|reason| Advice { warning: reason.to_string(), advice: advice(reason).to_owned() })
-        .collect()
-}
-
-/// Counters on which nothing was said: what only some runs tell, and what the policy leaves out.
-fn not_judged(judged: &Judgement, runs: &[Runs]) -> Option<Advice> {
-    let all =
-        runs.iter().flat_map(|pair| [Some(&pair.base), Some(&pair.candidate), pair.null.as_ref()]);
-    let counters = all.flatten().flat_map(figures).filter(|figure| figure.unit == Unit::Count);
-    let mut names: BTreeSet<String> = counters.map(|figure| figure.name).collect();
-    for count in &judged.counters {
-        names.remove(&count.metric.name);
-    }
-    let names = names.into_iter().collect::<Vec<_>>().join(", ");
-    (!names.is_empty()).then(|| Advice {
-        warning: format!("counted and not judged: {names}"),
-        advice: "a side that is older than a counter does not tell it; `uncounted` of the policy leaves one out".to_owned(),
-    })
 }
 
 /// The change of the primary figure in each pair.

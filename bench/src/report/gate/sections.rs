@@ -182,3 +182,12 @@ pub(super) fn environment(gate: &Gate) -> Vec<Block> {
     }
     blocks
 }
+
+/// Raw files, and what stands in each; nothing where there are none.
+pub(super) fn files(files: &[(String, String)]) -> Vec<Block> {
+    if files.is_empty() {
+        return Vec::new();
+    }
+    let point = |(name, what): &(String, String)| format!("`{name}`: {what}");
+    vec![Block::heading("Files"), Block::List { points: files.iter().map(point).collect() }]
+}

@@ -94,9 +94,9 @@ pub(crate) fn pass() -> Gate {
     Gate { ruling: Ruling::Pass, primary, warnings: Vec::new(), ..regression() }
 }
 
-fn inconclusive(more_pairs: Option<u32>) -> Gate {
+fn inconclusive(more_pairs: Option<u32>, has_look: bool) -> Gate {
     let primary = effect("latency p95", Unit::Time, [9.12e6, 9.5e6], Some([0.03, -0.01, 0.07]));
-    Gate { ruling: Ruling::Inconclusive { more_pairs }, primary, ..regression() }
+    Gate { ruling: Ruling::Inconclusive { more_pairs, has_look }, primary, ..regression() }
 }
 
 pub(crate) fn invalid() -> Gate {
@@ -150,8 +150,10 @@ fn every_ruling_is_the_first_line() {
     let found = "latency p95 -0.4 % (-1.3 % to +0.6 %, 99 % interval), 12 pairs, limit +2.0 %";
     check(&pass(), &format!("PASS: {found}"));
     let found = "latency p95 +3.0 % (-1.0 % to +7.0 %, 99 % interval), 12 pairs, limit +2.0 %";
-    check(&inconclusive(Some(6)), &format!("INCONCLUSIVE: {found}; about 6 more pairs would tell"));
-    check(&inconclusive(None), &format!("INCONCLUSIVE: {found}; more pairs would not tell"));
+    let more = format!("INCONCLUSIVE: {found}; about 6 more pairs would tell");
+    check(&inconclusive(Some(6), true), &more);
+    check(&inconclusive(Some(6), false), &format!("{more}, beyond the last look"));
+    check(&inconclusive(None, false), &format!("INCONCLUSIVE: {found}; more pairs would not tell"));
     check(&invalid(), "INVALID: the same program against itself differs by +6.0 %");
     check(&nothing(), "INVALID: no pair was finished");
     let last_look = Gate { confidence: 1.0 - 0.001 - 0.0005, ..pass() };

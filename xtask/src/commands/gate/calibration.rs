@@ -3,22 +3,24 @@
 use std::path::Path;
 
 use bench::gate::Schedule;
+use bench::page::Page;
 use bench::report::calibration as page;
+use bench::report::gate::Void;
 use tokio_util::sync::CancellationToken;
 
 use super::arms::Arms;
 use super::policy::Policy;
-use super::series;
+use super::series::{self, Ended};
 use super::tell::{Gated, told};
 use crate::commands::Context;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
 use crate::record;
 
 /// Measures as many pairs as the policy takes, and says whether a gate would see enough here.
 ///
 /// # Errors
 ///
-/// The environment; runs that are no measurement.
+/// The environment; a run that cannot be made.
 pub async fn calibrated(
     arms: Arms<'_>,
     policy: &Policy,
@@ -29,26 +31,40 @@ pub async fn calibrated(
     // Both sides are the same already: a third run would say nothing more.
     let schedule = Schedule { seed: policy.run.seed, has_null: false };
     let n_pairs = policy.gate.calibration.pairs;
-    let Some(runs) = series::pairs(arms, schedule, n_pairs, folder, cx, stop).await? else {
-        return Err(Failure::Interrupted.into());
+    let mut series = series::pairs(arms, schedule, n_pairs, folder, cx, stop).await?;
+    let told = told(policy);
+    let void = |void: &Void<'_>| {
+        let title = format!("Calibration: {}", void.scenario);
+        page::files(&Page { title, ..void.page(&told) }).to_vec()
     };
-    let (metrics, pairs) = match bench::paired(&runs, &policy.run.primary) {
+    let is_stopped = matches!(series.ended, Ended::Stopped);
+    if series.pairs.is_empty() || !(is_stopped || matches!(series.ended, Ended::Whole)) {
+        return Gated::void(series, policy, folder, void);
+    }
+    let (metrics, pairs) = match bench::paired(&series.pairs, &policy.run.primary) {
         Ok(paired) => paired,
         Err(error) => {
-            return Ok(Gated::without(folder, format!("INVALID: {error}"), Exit::Invalid));
+            series.ended = Ended::Unfit(error);
+            return Gated::void(series, policy, folder, void);
         }
     };
     let found = bench::gate::calibrate(&metrics, &pairs, &policy.gate)?;
-    let verdict = page::verdict(&found);
-    let mut report = None;
-    if let Some(page) = page::page(&found, &policy.gate, &runs, &told(policy)) {
-        for (name, text) in page::files(&page) {
-            record::replace(&folder.join(name), &text)?;
-        }
-        report = Some(folder.join(page::PAGE));
+    let page = page::page(&found, &policy.gate, &series.pairs, &told);
+    for (name, text) in page.iter().flat_map(page::files) {
+        record::replace(&folder.join(name), &text)?;
     }
-    let exit = if found.may_gate() { Exit::Pass } else { Exit::Invalid };
-    let n_pairs = found.n_pairs;
-    let gated = Gated::without(folder, verdict, exit);
-    Ok(Gated { report, n_pairs, calibration: Some(found), ..gated })
+    let exit = match (is_stopped, found.may_gate()) {
+        (true, _) => Exit::Interrupted,
+        (false, true) => Exit::Pass,
+        (false, false) => Exit::Invalid,
+    };
+    Ok(Gated {
+        folder: folder.to_owned(),
+        report: page.map(|_| folder.join(page::PAGE)),
+        verdict: page::verdict(&found),
+        n_pairs: found.n_pairs,
+        judgement: None,
+        calibration: Some(found),
+        exit,
+    })
 }

@@ -5,6 +5,7 @@ mod arm;
 mod arms;
 mod calibration;
 mod checkout;
+mod kept;
 mod policy;
 mod series;
 mod tell;
@@ -19,8 +20,9 @@ use tokio_util::sync::CancellationToken;
 use self::arm::Arm;
 use self::arms::{Arms, Services, Wanted};
 use self::policy::Policy;
+use self::series::{RUNS, Series};
+pub use self::tell::{Found, JUDGED};
 use self::tell::{Gated, tell};
-pub use self::tell::{JUDGED, Judged};
 use crate::accepted;
 use crate::commands::Context;
 use crate::commands::stand::Flags;
@@ -51,6 +53,7 @@ Examples:
       --input body.json --jobs 4 --max-jobs 360          two services of yours
   cargo xtask gate --same                                what this machine calls a difference
   cargo xtask gate --before runs:a --after runs:b        run files that are there
+  cargo xtask gate --before runs:a --after runs:a        those of a gate, in its folder
 
 Exit codes: 0 not slower, 1 a regression, 2 usage or environment, 3 not enough data, \
 4 the machine or a run is not fit for the question, 130 interrupted, with what was measured kept"
@@ -142,7 +145,9 @@ impl Args {
             }
         }
         let [(before, before_flags), (after, after_flags)] = &arms;
-        if before == after && before_flags == after_flags && !self.same {
+        // The folder of a gate has the runs of both sides.
+        let may_be_same = self.same || matches!(before, Arm::Runs(_));
+        if before == after && before_flags == after_flags && !may_be_same {
             let hint = "--base COMMIT, --before-profile baseline, or --same to see what this machine \
                         calls a difference";
             let failure = Failure::usage("before and after are the same");
@@ -240,11 +245,12 @@ async fn gate(args: &Args, cx: &Context<'_>, stop: &CancellationToken) -> anyhow
     let folder = folder(args.out.as_deref(), cx)?;
     let arms = match args.arms() {
         [(Arm::Runs(before), _), (Arm::Runs(after), _)] => {
-            let runs = series::kept(&before, &after)?;
-            return Gated::new(&series::series(runs, &policy, false)?, &policy, &folder);
+            let series = Series::kept(kept::kept(&before, &after)?);
+            return Gated::new(series.judged(&policy)?, &policy, &folder);
         }
         arms => arms,
     };
+    check_new(&folder)?;
     let some = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
     let wanted = Wanted {
         scenario: policy.run.scenario.clone(),
@@ -257,8 +263,8 @@ async fn gate(args: &Args, cx: &Context<'_>, stop: &CancellationToken) -> anyhow
         return calibration::calibrated(arms, &policy, &folder, cx, stop).await;
     }
     let accepted = accepted(args, cx, stop).await?;
-    let series = series::measured(arms, &policy, policy.run.seed, &folder, cx, stop).await?;
-    Gated::new(&series.accepting(&accepted), &policy, &folder)
+    let judged = series::measured(arms, &policy, &folder, cx, stop).await?;
+    Gated::new(judged.accepting(&accepted), &policy, &folder)
 }
 
 /// What this checkout accepts and the commit before it does not: what came with the change.
@@ -272,6 +278,20 @@ async fn accepted(
     let base = checkout::file(&base, accepted::FILE, cx, stop).await?;
     let base = base.as_deref().map(accepted::read).transpose()?.unwrap_or_default();
     Ok(accepted::new(here, &base))
+}
+
+/// A folder that holds no runs yet: those of another gate would be taken for those of this one.
+fn check_new(folder: &Path) -> anyhow::Result<()> {
+    if !folder.join(RUNS).exists() {
+        return Ok(());
+    }
+    let shown = folder.display();
+    let hint = format!(
+        "another folder; what is there is judged by --before runs:{shown} --after runs:{shown}"
+    );
+    let failure =
+        Failure::usage(format!("--out {shown}: expected a new folder, found the runs of a gate"));
+    Err(failure.with_hint(hint).into())
 }
 
 /// Where the user wants it, or a folder of its own among the runs.

@@ -1,16 +1,22 @@
 //! Runs in the order of the schedule, until the rule has its answer; each is on disk before the next begins.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bench::gate::{self, Accepted, Arm as Side, Judgement, Order, Schedule, Slot, Verdict};
-use bench::{PairError, Run, Runs};
+use bench::{PairError, Run, Runs, Unfit};
 use tokio_util::sync::CancellationToken;
 
 use super::policy::Policy;
 use crate::commands::Context;
-use crate::exit::Failure;
-use crate::record::{RUN, RunFolder};
+use crate::record::RunFolder;
+
+/// The folder with the runs, in that of a gate.
+pub const RUNS: &str = "runs";
+
+/// What a run is called there; `pair` is from 1.
+pub fn folder_name(pair: usize, side: Side) -> String {
+    format!("{pair:02}-{}", side.as_str())
+}
 
 /// What measures one run of an arm into a folder.
 pub trait Measure {
@@ -22,24 +28,87 @@ pub trait Measure {
     async fn measure(&mut self, side: Side, folder: &RunFolder) -> anyhow::Result<Run>;
 }
 
-/// Runs, as far as they were made, and what they say.
+/// Runs, as far as they were made.
 #[derive(Debug)]
 pub struct Series {
     /// Whole pairs, in order.
-    pub runs: Vec<Runs>,
-    /// What the rule says of them. An error: they are no measurement.
-    pub judged: Result<Judgement, PairError>,
-    /// Whether the user stopped it.
-    pub is_cut_short: bool,
+    pub pairs: Vec<Runs>,
+    /// Runs of a pair that is not whole: which pair, from 0, and which arm.
+    pub rest: Vec<(usize, Side, Run)>,
+    /// How it ended.
+    pub ended: Ended,
+}
+
+/// How a series of runs ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// All that was asked for is there.
+    Whole,
+    /// The user stopped it.
+    Stopped,
+    /// A run cannot be judged, so no pair can.
+    Unfit(PairError),
+    /// A run could not be made.
+    Failed(anyhow::Error),
+}
+
+/// Runs, and what the rule says of them.
+#[derive(Debug)]
+pub struct Judged {
+    /// The runs.
+    pub series: Series,
+    /// What is said of the whole pairs. None: they are no measurement, or there are none.
+    pub judgement: Option<Judgement>,
 }
 
 impl Series {
+    /// Pairs that were made before.
+    pub const fn kept(pairs: Vec<Runs>) -> Self {
+        Self { pairs, rest: Vec::new(), ended: Ended::Whole }
+    }
+
+    /// Every run, in the order in which they were made: of which pair, from 0, and which arm.
+    pub fn in_order(&self) -> Vec<(usize, Side, &Run)> {
+        let rest = self.rest.iter().map(|(pair, side, run)| (*pair, *side, run));
+        let mut runs: Vec<_> = bench::all_runs(&self.pairs).chain(rest).collect();
+        runs.sort_by_key(|(_, _, run)| run.began_unix_us);
+        runs
+    }
+
+    /// What the rule of `policy` says of the whole pairs.
+    ///
+    /// # Errors
+    ///
+    /// The rule, where a figure is none.
+    pub fn judged(mut self, policy: &Policy) -> anyhow::Result<Judged> {
+        if self.pairs.is_empty() || !matches!(self.ended, Ended::Whole | Ended::Stopped) {
+            return Ok(Judged { series: self, judgement: None });
+        }
+        let judgement = match bench::paired(&self.pairs, &policy.run.primary) {
+            Ok((metrics, pairs)) => {
+                Some(gate::judge(&policy.run.judged(metrics), &pairs, &policy.gate)?)
+            }
+            Err(error) => {
+                self.ended = Ended::Unfit(error);
+                None
+            }
+        };
+        Ok(Judged { series: self, judgement })
+    }
+}
+
+impl Judged {
     /// The same where what is worse was wanted of this scenario.
     pub fn accepting(self, accepted: &[Accepted]) -> Self {
-        let scenario = self.runs.first().map(|pair| pair.base.scenario.name.as_str());
+        let scenario = self.series.pairs.first().map(|pair| pair.base.scenario.name.as_str());
         let of_it = |it: &&Accepted| Some(it.scenario.as_str()) == scenario;
         let accepted: Vec<Accepted> = accepted.iter().filter(of_it).cloned().collect();
-        Self { judged: self.judged.map(|judged| judged.accepting(&accepted)), ..self }
+        Self { judgement: self.judgement.map(|judged| judged.accepting(&accepted)), ..self }
+    }
+
+    fn is_undecided(&self) -> bool {
+        let verdict = self.judgement.as_ref().map(|judged| &judged.verdict);
+        matches!(verdict, Some(Verdict::Inconclusive { next_look: Some(_), .. }))
     }
 }
 
@@ -47,41 +116,40 @@ impl Series {
 ///
 /// # Errors
 ///
-/// As [`Measure::measure`]; and the rule, where a figure is none.
+/// The folder of a run cannot be written; and the rule, where a figure is none. A run that cannot be made ends
+/// the series.
 pub async fn measured(
     mut arms: impl Measure,
     policy: &Policy,
-    seed: u64,
     folder: &Path,
     cx: &Context<'_>,
     stop: &CancellationToken,
-) -> anyhow::Result<Series> {
-    let schedule = Schedule { seed, has_null: policy.run.null };
-    let mut runs = Made::default();
+) -> anyhow::Result<Judged> {
+    let schedule = Schedule { seed: policy.run.seed, has_null: policy.run.null };
+    let mut made = Made::default();
     let mut n_pairs = 0;
-    while let Some(next) = policy.gate.next_look(n_pairs) {
-        if !runs.make(&schedule.slots(next), &mut arms, folder, cx, stop).await? {
-            return series(runs.pairs(), policy, true);
+    loop {
+        let Some(next) = policy.gate.next_look(n_pairs) else {
+            return made.series(Ended::Whole).judged(policy);
+        };
+        let ended = made.make(&schedule.slots(next), &mut arms, folder, cx, stop).await?;
+        if !matches!(ended, Ended::Whole) {
+            return made.series(ended).judged(policy);
         }
         n_pairs = next;
-        let series = series(runs.pairs(), policy, false)?;
-        let is_undecided = matches!(
-            &series.judged,
-            Ok(Judgement { verdict: Verdict::Inconclusive { next_look: Some(_), .. }, .. })
-        );
-        if !is_undecided {
-            return Ok(series);
+        let judged = made.series(ended).judged(policy)?;
+        if !judged.is_undecided() {
+            return Ok(judged);
         }
         cx.ui.say(format!("{n_pairs} pairs do not say it: going on"));
     }
-    series(runs.pairs(), policy, false)
 }
 
-/// So many pairs, without a look at them. None: the user stopped it.
+/// So many pairs, without a look at them.
 ///
 /// # Errors
 ///
-/// As [`Measure::measure`].
+/// The folder of a run cannot be written. A run that cannot be made ends the series.
 pub async fn pairs(
     mut arms: impl Measure,
     schedule: Schedule,
@@ -89,34 +157,18 @@ pub async fn pairs(
     folder: &Path,
     cx: &Context<'_>,
     stop: &CancellationToken,
-) -> anyhow::Result<Option<Vec<Runs>>> {
-    let mut runs = Made::default();
-    let is_whole = runs.make(&schedule.slots(n_pairs), &mut arms, folder, cx, stop).await?;
-    Ok(is_whole.then(|| runs.pairs()))
+) -> anyhow::Result<Series> {
+    let mut made = Made::default();
+    let ended = made.make(&schedule.slots(n_pairs), &mut arms, folder, cx, stop).await?;
+    Ok(made.series(ended))
 }
 
-/// What runs say that were made before.
-///
-/// # Errors
-///
-/// The rule, where a figure is none.
-pub fn series(runs: Vec<Runs>, policy: &Policy, is_cut_short: bool) -> anyhow::Result<Series> {
-    let judged = match bench::paired(&runs, &policy.run.primary) {
-        Ok((metrics, pairs)) => Ok(gate::judge(&policy.run.judged(metrics), &pairs, &policy.gate)?),
-        Err(error) => Err(error),
-    };
-    Ok(Series { runs, judged, is_cut_short })
-}
-
-/// Runs as they come.
+/// Runs as they come, in the order in which they were made.
 #[derive(Debug, Default)]
-struct Made {
-    in_order: Vec<Slot>,
-    runs: HashMap<(usize, Side), Run>,
-}
+struct Made(Vec<(Slot, Run)>);
 
 impl Made {
-    /// Makes the runs of `slots` that are not there yet. False: the user stopped it.
+    /// Makes the runs of `slots` that are not there yet, as far as each of them can be judged.
     async fn make(
         &mut self,
         slots: &[Slot],
@@ -124,103 +176,69 @@ impl Made {
         folder: &Path,
         cx: &Context<'_>,
         stop: &CancellationToken,
-    ) -> anyhow::Result<bool> {
-        for (number, slot) in slots.iter().enumerate().skip(self.in_order.len()) {
+    ) -> anyhow::Result<Ended> {
+        for (number, slot) in slots.iter().enumerate().skip(self.0.len()) {
             let (pair, arm) = (slot.pair + 1, slot.arm.as_str());
             cx.ui.say(format!("run {} of {}: pair {pair}, {arm}", number + 1, slots.len()));
-            let at = folder.join("runs").join(format!("{pair:02}-{arm}"));
+            let at = folder.join(RUNS).join(folder_name(pair, slot.arm));
             let run_folder = RunFolder::create(Some(&at), &cx.paths, "gate")?;
-            let run = arms.measure(slot.arm, &run_folder).await?;
-            run_folder.save(&run)?;
-            if stop.is_cancelled() {
-                return Ok(false);
-            }
-            self.add(*slot, run);
-        }
-        Ok(true)
-    }
-
-    fn add(&mut self, slot: Slot, run: Run) {
-        self.in_order.push(slot);
-        self.runs.insert((slot.pair, slot.arm), run);
-    }
-
-    /// The pairs of which every run is there.
-    fn pairs(&self) -> Vec<Runs> {
-        let n_pairs = self.in_order.iter().map(|slot| slot.pair + 1).max().unwrap_or(0);
-        let has_null = self.in_order.iter().any(|slot| slot.arm == Side::Null);
-        let of = |pair: usize, side: Side| self.runs.get(&(pair, side)).cloned();
-        (0..n_pairs)
-            .filter_map(|pair| {
-                let null = of(pair, Side::Null);
-                if has_null && null.is_none() {
-                    return None;
+            let run = match arms.measure(slot.arm, &run_folder).await {
+                Ok(run) => run,
+                Err(_) if stop.is_cancelled() => return Ok(Ended::Stopped),
+                Err(error) => {
+                    return Ok(Ended::Failed(error.context(format!("pair {pair}, {arm}"))));
                 }
-                let (base, candidate) = (of(pair, Side::Base)?, of(pair, Side::Candidate)?);
-                Some(Runs { order: order(&base, &candidate), base, candidate, null })
-            })
-            .collect()
+            };
+            run_folder.save(&run)?;
+            self.0.push((*slot, run));
+            if stop.is_cancelled() {
+                return Ok(Ended::Stopped);
+            }
+            // No later run mends it: whatever else was measured would be for nothing.
+            if let [(_, first), ..] = &*self.0
+                && let Some(unfit) = self.0.last().and_then(|(_, run)| Unfit::of(first, run))
+            {
+                let (pair, arm) = (slot.pair, slot.arm);
+                return Ok(Ended::Unfit(PairError::Unfit { pair, arm, unfit }));
+            }
+        }
+        Ok(Ended::Whole)
+    }
+
+    /// What is there, in pairs: those of which every run is there and came to its end.
+    fn series(&self, ended: Ended) -> Series {
+        let has_null = self.0.iter().any(|(slot, _)| slot.arm == Side::Null);
+        let n_pairs = self.0.iter().map(|(slot, _)| slot.pair + 1).max().unwrap_or(0);
+        let (mut pairs, mut rest) = (Vec::new(), Vec::new());
+        for pair in 0..n_pairs {
+            let of = |side: Side| {
+                let is_it = |(slot, run): &&(Slot, Run)| {
+                    (slot.pair, slot.arm) == (pair, side) && run.ending == bench::Ending::Complete
+                };
+                self.0.iter().find(is_it).map(|(_, run)| run.clone())
+            };
+            match (of(Side::Base), of(Side::Candidate), of(Side::Null)) {
+                (Some(base), Some(candidate), null) if null.is_some() == has_null => {
+                    let order = order(&base, &candidate);
+                    pairs.push(Runs { order, base, candidate, null });
+                }
+                _ => rest.extend(
+                    self.0
+                        .iter()
+                        .filter(|(slot, _)| slot.pair == pair)
+                        .map(|(slot, run)| (pair, slot.arm, run.clone())),
+                ),
+            }
+        }
+        Series { pairs, rest, ended }
     }
 }
 
 /// Which of both began first.
-fn order(base: &Run, candidate: &Run) -> Order {
+pub fn order(base: &Run, candidate: &Run) -> Order {
     if base.began_unix_us <= candidate.began_unix_us {
         Order::BaseFirst
     } else {
         Order::CandidateFirst
     }
-}
-
-/// Runs that were kept: those of the folder `before` with those of `after`, in the order of their names.
-///
-/// # Errors
-///
-/// A folder without runs, a run that cannot be read, another number of runs on either side: usage.
-pub fn kept(before: &Path, after: &Path) -> anyhow::Result<Vec<Runs>> {
-    let (bases, candidates) = (read_all(before)?, read_all(after)?);
-    if bases.len() != candidates.len() {
-        let message = format!(
-            "expected as many runs on either side, found {} in {} and {} in {}",
-            bases.len(),
-            before.display(),
-            candidates.len(),
-            after.display()
-        );
-        return Err(Failure::usage(message).into());
-    }
-    let pairs = bases.into_iter().zip(candidates);
-    Ok(pairs
-        .map(|(base, candidate)| Runs {
-            order: order(&base, &candidate),
-            base,
-            candidate,
-            null: None,
-        })
-        .collect())
-}
-
-/// Every run below a folder, one level deep.
-fn read_all(folder: &Path) -> anyhow::Result<Vec<Run>> {
-    let mut files: Vec<PathBuf> = Vec::new();
-    for entry in fs_err::read_dir(folder)? {
-        let path = entry?.path();
-        let run = if path.is_dir() { path.join(RUN) } else { path };
-        if run.is_file() && run.extension().is_some_and(|kind| kind == "json") {
-            files.push(run);
-        }
-    }
-    files.sort_unstable();
-    if files.is_empty() {
-        let message = format!("{}: expected folders of runs, found none", folder.display());
-        return Err(Failure::usage(message)
-            .with_hint("`cargo xtask load-test --out` makes one")
-            .into());
-    }
-    let read = |path: &PathBuf| {
-        let text = fs_err::read_to_string(path)?;
-        let run = Run::from_json(&text);
-        run.map_err(|error| Failure::usage(format!("{}: {error}", path.display())).into())
-    };
-    files.iter().map(read).collect()
 }

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use bench::gate::{Accepted, Calibration, Judgement, Verdict};
-use bench::report::gate::{self as page, Gate, Told};
+use bench::report::gate::{self as page, Gate, Told, Void};
 use serde::{Deserialize, Serialize};
 
 use super::policy::Policy;
-use super::series::Series;
+use super::series::{Ended, Judged, Series};
 use crate::commands::{Context, typed};
 use crate::exit::Exit;
 use crate::record;
@@ -17,7 +17,7 @@ pub const JUDGED: &str = "judged.json";
 
 /// What stands in [`JUDGED`].
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Judged {
+pub struct Found {
     /// What was run.
     pub scenario: String,
     /// Everything in one line.
@@ -48,55 +48,82 @@ pub struct Gated {
 }
 
 impl Gated {
-    /// Writes the report of a series into `folder`.
+    /// Writes the report of a series into `folder`: what it says, or why it says nothing.
     ///
     /// # Errors
     ///
-    /// The folder cannot be written.
-    pub fn new(series: &Series, policy: &Policy, folder: &Path) -> anyhow::Result<Self> {
-        let judged = match &series.judged {
-            Ok(judged) => judged,
-            Err(error) if series.is_cut_short => return Ok(Self::cut_short(folder, error)),
-            Err(error) => {
-                return Ok(Self::without(folder, format!("INVALID: {error}"), Exit::Invalid));
-            }
+    /// The folder cannot be written; a run could not be made.
+    pub fn new(found: Judged, policy: &Policy, folder: &Path) -> anyhow::Result<Self> {
+        let Judged { series, judgement } = found;
+        let page = judgement
+            .as_ref()
+            .and_then(|judged| Gate::of(judged, &policy.gate, &series.pairs, told(policy)));
+        let (Some(judged), Some(page)) = (judgement, page) else {
+            return Self::void(series, policy, folder, |void| void.files(&told(policy)));
         };
-        let Some(page) = Gate::of(judged, &policy.gate, &series.runs, told(policy)) else {
-            return Ok(Self::without(
-                folder,
-                "INVALID: there are no runs".to_owned(),
-                Exit::Invalid,
-            ));
-        };
-        for (name, text) in page::files(&page) {
-            record::replace(&folder.join(name), &text)?;
-        }
+        write(folder, page::files(&page))?;
         let scenario = page.scenario.clone();
-        let found = Accepted::of(judged, &scenario, "", "");
-        let kept = Judged { scenario, verdict: page::verdict(&page), found };
+        let found = Accepted::of(&judged, &scenario, "", "");
+        let kept = Found { scenario, verdict: page::verdict(&page), found };
         record::replace(&folder.join(JUDGED), &serde_json::to_string_pretty(&kept)?)?;
-        let exit = if series.is_cut_short { Exit::Interrupted } else { exit(&judged.verdict) };
+        let exit = match series.ended {
+            Ended::Stopped => Exit::Interrupted,
+            _ => exit(&judged.verdict),
+        };
         Ok(Self {
             folder: folder.to_owned(),
             report: Some(folder.join(page::PAGE)),
             verdict: page::verdict(&page),
             n_pairs: judged.n_pairs,
-            judgement: Some(judged.clone()),
+            judgement: Some(judged),
             calibration: None,
             exit,
         })
     }
 
-    /// What has no page.
-    pub fn without(folder: &Path, verdict: String, exit: Exit) -> Self {
+    /// Writes why there is no judgement, as `files` make a page of it.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be written; why a run could not be made.
+    pub fn void(
+        series: Series,
+        policy: &Policy,
+        folder: &Path,
+        files: impl FnOnce(&Void<'_>) -> Vec<(&'static str, String)>,
+    ) -> anyhow::Result<Self> {
+        let (word, reason, advice) = match &series.ended {
+            Ended::Stopped => ("INTERRUPTED", "no pair of runs is whole".to_owned(), AGAIN),
+            Ended::Unfit(error) => ("INVALID", error.to_string(), error.advice()),
+            Ended::Failed(error) => ("INVALID", format!("{error:#}"), AGAIN),
+            Ended::Whole => ("INVALID", "there are no pairs of runs".to_owned(), AGAIN),
+        };
+        let runs = series.in_order();
+        let scenario = runs.first().map(|(_, _, run)| run.scenario.name.as_str());
+        let scenario = scenario.unwrap_or(&policy.run.scenario);
+        let void = Void { scenario, word, reason, advice, runs };
+        let files = files(&void);
+        let report = files.first().map(|(name, _)| folder.join(name));
+        let verdict = void.verdict();
+        write(folder, files)?;
+        let exit = match series.ended {
+            Ended::Stopped => Exit::Interrupted,
+            Ended::Failed(error) => {
+                let kept = format!("the runs that were made are kept: {}", folder.display());
+                return Err(error.context(kept));
+            }
+            Ended::Unfit(_) | Ended::Whole => Exit::Invalid,
+        };
         let folder = folder.to_owned();
-        Self { folder, report: None, verdict, n_pairs: 0, judgement: None, calibration: None, exit }
+        Ok(Self { folder, report, verdict, n_pairs: 0, judgement: None, calibration: None, exit })
     }
+}
 
-    fn cut_short(folder: &Path, error: &bench::PairError) -> Self {
-        let verdict = format!("INTERRUPTED: no pair of runs is whole ({error})");
-        Self::without(folder, verdict, Exit::Interrupted)
-    }
+/// What can be done where no run says more.
+const AGAIN: &str = "run it again; whole pairs that were made are judged by `--before runs:FOLDER --after runs:FOLDER`";
+
+fn write(folder: &Path, files: Vec<(&'static str, String)>) -> anyhow::Result<()> {
+    files.iter().try_for_each(|(name, text)| record::replace(&folder.join(name), text))
 }
 
 const fn exit(verdict: &Verdict) -> Exit {
