@@ -3,6 +3,8 @@
 
 mod counted;
 
+pub use self::counted::{Counts, counted};
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 

@@ -14,7 +14,7 @@ const JOB: &str = "name = \"terms\"\ntitle = \"Terms\"\ndescription = \"Two ques
     [job]\nvideo_subject = \"the sea\"\nstop_at = \"terms\"\n";
 const BEHAVIOUR: &str = "[chat]\nlatency_ms = 60\n";
 /// Five pairs, which all show it.
-const POLICY: &str = "[run]\njobs = 8\nconcurrency = 4\nnull = false\n\
+const POLICY: &str = "[run]\njobs = 8\nwarm_up = 2\nconcurrency = 4\nnull = false\n\
     [gate]\nlooks = [{ pairs = 5, alarm = 0.04, fail = 0.04, pass = 0.04 }]\n\
     [gate.calibration]\npairs = 3\nleast_visible = 10.0\n";
 
@@ -67,6 +67,10 @@ async fn e2e_gate_finds_what_is_slower_and_judges_runs_that_were_kept() {
     let summary = fs_err::read_to_string(folder.path().join("out/summary.md")).expect("a summary");
     assert!(summary.contains(verdict), "{summary}");
 
+    let run = fs_err::read_to_string(folder.path().join("out/runs/01-base/run.json"));
+    let run = bench::Run::from_json(&run.expect("a run")).expect("a run");
+    assert_eq!((run.samples.len(), run.measured().count()), (10, 8), "two that warm up");
+
     accept(&folder).await;
     for name in ["base", "candidate"] {
         side(folder.path(), name);
@@ -81,6 +85,7 @@ async fn e2e_gate_finds_what_is_slower_and_judges_runs_that_were_kept() {
             "{document}"
         );
     };
+    check("out", "out", 1, "REGRESSION").await;
     check("base", "candidate", 1, "REGRESSION").await;
     check("candidate", "base", 0, "PASS").await;
     let same = [&["job.toml", "--same"], &measured[..5], &["--out", "same"]].concat();
@@ -144,12 +149,14 @@ async fn e2e_gate_refuses_what_makes_no_sense_before_any_work() {
     let services = ["--before", "url:http://127.0.0.1:9", "--after", "url:http://127.0.0.1:10"];
     check(&services, "expected the body of each request, --input FILE").await;
     let asked = [services.as_slice(), &["--input", "body.json"]].concat();
-    check(&asked, "as many as 80 jobs would be sent to url:http://127.0.0.1:9/").await;
+    check(&asked, "as many as 100 jobs would be sent to url:http://127.0.0.1:9/").await;
     check(&["--before", "runs:a", "--after", "runs:b"], "a").await;
     check(&["--after", "main"], "expected here, rev:COMMIT").await;
     check(&["--after-set", "jobs"], "expected KEY=VALUE").await;
     check(&["--same", "--concurrency", "64"], "as many jobs at least, found 64 and 8").await;
     check(&["--after", "url:http://127.0.0.1:9"], "they are not asked for the same").await;
+    fs_err::create_dir_all(folder.path().join("old/runs")).expect("made");
+    check(&["--after-set", "limits.light=1", "--out", "old"], "found the runs of a gate").await;
     let left = fs_err::read_dir(folder.path()).expect("the folder").count();
-    assert_eq!(left, 1, "nothing but the policy");
+    assert_eq!(left, 2, "the policy, and what was there");
 }

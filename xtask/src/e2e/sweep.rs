@@ -66,7 +66,7 @@ async fn e2e_sweep_finds_what_a_service_cannot_hold() {
 #[tokio::test(flavor = "multi_thread")]
 async fn e2e_gate_compares_services_of_the_users_own() {
     let world = world().await;
-    let policy = "[run]\njobs = 6\nconcurrency = 2\nnull = false\n\
+    let policy = "[run]\njobs = 6\nwarm_up = 1\nconcurrency = 2\nnull = false\n\
         [gate]\nlooks = [{ pairs = 5, alarm = 0.04, fail = 0.04, pass = 0.04 }]\n\
         [gate.calibration]\npairs = 2\nleast_visible = 10.0\n";
     fs_err::write(world.folder.path().join("policy.toml"), policy).expect("written");
@@ -79,6 +79,11 @@ async fn e2e_gate_compares_services_of_the_users_own() {
     .concat();
     let (gated, code) = told(&world, &line).await;
     let verdict = gated["verdict"].as_str().expect("a verdict");
+    if verdict.contains(": the driver ") {
+        // Beside other tests it may be late: then nothing is measured in vain.
+        assert!(code == Some(4) && verdict.starts_with("INVALID: pair "), "{verdict}");
+        return world.stop().await;
+    }
     // Two pairs show no spread that could be believed; what matters is that they were made.
     let is_fit = verdict.starts_with("FIT");
     assert_eq!(
@@ -87,6 +92,6 @@ async fn e2e_gate_compares_services_of_the_users_own() {
         "{verdict}"
     );
     let counts = world.client.job_counts().await.expect("counts");
-    assert!(counts.contains(&("succeeded".to_owned(), 24)), "{counts:?}");
+    assert!(counts.contains(&("succeeded".to_owned(), 28)), "{counts:?}");
     world.stop().await;
 }

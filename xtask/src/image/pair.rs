@@ -11,6 +11,8 @@ use crate::services::PROVIDER_KEY;
 pub const PORT: u16 = 8090;
 /// Where the fixture servers listen in the network that they share.
 const FIXTURES: &str = "127.0.0.1:9090";
+/// Where they tell what they did, also to this machine.
+pub const CONTROL: u16 = 9091;
 /// The variable in which the image looks for its token.
 pub const TOKEN_ENV: &str = "REELBENCH_TOKEN";
 /// The token of a container that nobody else uses.
@@ -71,7 +73,7 @@ impl Pair<'_> {
                 .into_iter()
                 .chain([format!("{TOKEN_ENV}={TOKEN}")])
                 .collect(),
-            port: Some(PORT),
+            ports: vec![PORT, CONTROL],
             gpu: self.gpu,
             labels: self.session.labels(),
             ..Spec::default()
@@ -82,6 +84,8 @@ impl Pair<'_> {
     pub fn servers_spec(&self) -> Spec {
         let mut command =
             ["serve", "--media", "/media", "--listen", FIXTURES].map(str::to_owned).to_vec();
+        // A published port leads to the container's own address, and not to its loopback.
+        command.extend(["--control".to_owned(), format!("0.0.0.0:{CONTROL}")]);
         let mut mounts: Vec<(PathBuf, &'static str)> =
             vec![(self.fixtures.to_owned(), "/fixtures"), (self.media.to_owned(), "/media")];
         if let Some(file) = self.behaviour {

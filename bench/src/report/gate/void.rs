@@ -1,6 +1,6 @@
 //! The page of a gate that came to no judgement: why, and every run that was made.
 
-use super::sections::{self, counted};
+use super::sections;
 use super::{Told, files_of};
 use crate::gate::Arm;
 use crate::page::{Block, Page, Tone};
@@ -34,7 +34,7 @@ impl Void<'_> {
         let mut blocks = vec![Block::Warnings { texts: vec![warning] }];
         if !self.runs.is_empty() {
             blocks.extend([
-                Block::heading(&format!("{} that were made", counted(self.runs.len(), "run"))),
+                Block::heading("What was measured"),
                 Block::table(
                     ["run", "jobs that ended well", "failed", "latency p50", "speaks against it"],
                     self.runs.iter().map(row),

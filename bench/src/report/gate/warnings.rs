@@ -6,13 +6,14 @@ use super::Advice;
 use super::sections::counted;
 use crate::comparison::Unit;
 use crate::gate::{Judgement, Reason, Rule, Verdict};
-use crate::{Run, Runs, all_runs, figures};
+use crate::{COUNTERS, Run, Runs, all_runs, figures};
 
 /// All of it, of what `rule` said of `runs`.
 pub(super) fn of(judged: &Judgement, rule: &Rule, runs: &[Runs]) -> Vec<Advice> {
     let said = &runs[..judged.n_pairs.min(runs.len())];
     let reasons = judged.verdict.reasons().iter();
     let mut warnings: Vec<Advice> = reasons.map(|reason| of_reason(reason, judged, rule)).collect();
+    warnings.extend(not_counted(said));
     warnings.extend(not_judged(judged, said));
     warnings.extend(after_the_look(judged, rule, runs));
     warnings.extend(not_in_turn(said));
@@ -52,6 +53,17 @@ fn more(judged: &Judgement, rule: &Rule) -> String {
         }
         _ => "measure more pairs, longer runs, or on a quieter machine".to_owned(),
     }
+}
+
+/// Runs in which nothing was counted but failed jobs.
+fn not_counted(runs: &[Runs]) -> Option<Advice> {
+    let is_counted = all_runs(runs).any(|(_, _, run)| run.environment.contains_key(COUNTERS));
+    (!is_counted).then(|| Advice {
+        warning: "nothing was counted but jobs that failed".to_owned(),
+        advice: "requests, encodes and loads of models are counted of what is started here: commits, profiles \
+                 and images, and not of services elsewhere"
+            .to_owned(),
+    })
 }
 
 /// Counters on which nothing was said: what only some runs tell, and what the policy leaves out.
@@ -150,6 +162,19 @@ mod tests {
     #[test]
     fn a_gate_that_was_made_in_turn_has_nothing_against_it() {
         assert_eq!(warned(12, |_| ()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn runs_without_counters_are_named() {
+        let forget = |runs: &mut [Runs]| {
+            for pair in runs {
+                for run in [Some(&mut pair.base), Some(&mut pair.candidate), pair.null.as_mut()] {
+                    run.expect("three runs").environment.clear();
+                }
+            }
+        };
+        let found = warned(12, forget);
+        assert!(found[0].starts_with("nothing was counted but jobs that failed: "), "{found:?}");
     }
 
     #[test]

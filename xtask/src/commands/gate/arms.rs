@@ -118,7 +118,7 @@ async fn subject(
             return Ok(Subject::Checkout(Box::new(checkout)));
         }
     };
-    Subject::prepare(&place, asked, flags, cx, stop).await
+    Ok(Subject::prepare(&place, asked, flags, cx, stop).await?.counted())
 }
 
 impl Measure for Arms<'_> {

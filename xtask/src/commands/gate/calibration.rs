@@ -62,6 +62,7 @@ pub async fn calibrated(
         folder: folder.to_owned(),
         report: page.map(|_| folder.join(page::PAGE)),
         verdict: page::verdict(&found),
+        hint: None,
         n_pairs: found.n_pairs,
         judgement: None,
         calibration: Some(found),

@@ -10,10 +10,8 @@ mod policy;
 mod series;
 mod tell;
 
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use bench::Plan;
 use bench::gate::{Accepted, Schedule};
 use tokio_util::sync::CancellationToken;
 
@@ -198,7 +196,8 @@ impl Args {
             Some(look) if !self.same => look.pairs,
             _ => policy.gate.calibration.pairs,
         };
-        let jobs = schedule.slots(pairs).len() as u64 * u64::from(policy.run.jobs);
+        let of_run = u64::from(policy.run.warm_up) + u64::from(policy.run.jobs);
+        let jobs = schedule.slots(pairs).len() as u64 * of_run;
         if self.services.max_jobs.is_some_and(|most| jobs <= most) {
             return Ok(());
         }
@@ -207,8 +206,8 @@ impl Args {
             "as many as {jobs} jobs would be sent to {before} and the other one, --max-jobs allows {allowed}"
         );
         let hint = format!(
-            "each may cost money; if you mean it: --max-jobs {jobs}; fewer looks, no null run and fewer jobs \
-             are in the policy"
+            "each may cost money; if you mean it: --max-jobs {jobs}; fewer looks, no null run, no warm-up \
+             and fewer jobs are in the policy"
         );
         Err(Failure::usage(message).with_hint(hint).into())
     }
@@ -251,10 +250,9 @@ async fn gate(args: &Args, cx: &Context<'_>, stop: &CancellationToken) -> anyhow
         arms => arms,
     };
     check_new(&folder)?;
-    let some = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
     let wanted = Wanted {
         scenario: policy.run.scenario.clone(),
-        plan: Plan::closed(some(policy.run.concurrency), some(policy.run.jobs)),
+        plan: policy.run.plan(),
         services: args.services.clone(),
         arms,
     };

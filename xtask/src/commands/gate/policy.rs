@@ -1,10 +1,12 @@
 //! What `reports/policy.toml` says: limits, looks, seeds, and how long a run is.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use anyhow::Context as _;
 use bench::gate::{Metric, Role, Rule};
 use bench::report::gate::Promise;
+use bench::{Plan, Until};
 use serde::Deserialize;
 
 use crate::exit::Failure;
@@ -35,6 +37,8 @@ pub struct RunPolicy {
     pub concurrency: u32,
     /// Jobs of each run.
     pub jobs: u32,
+    /// Jobs of each run before those, which are not measured.
+    pub warm_up: u32,
     /// The figure that decides.
     pub primary: String,
     /// Counters that decide nothing here.
@@ -51,6 +55,7 @@ impl Default for RunPolicy {
             scenario: "short".to_owned(),
             concurrency: 4,
             jobs: 24,
+            warm_up: 4,
             primary: bench::PRIMARY.to_owned(),
             uncounted: Vec::new(),
             null: true,
@@ -60,6 +65,13 @@ impl Default for RunPolicy {
 }
 
 impl RunPolicy {
+    /// When each job of a run is due.
+    pub fn plan(&self) -> Plan {
+        let some = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        let warm_up = NonZeroU32::new(self.warm_up).map(Until::Jobs);
+        Plan { warm_up, ..Plan::closed(some(self.concurrency), some(self.jobs)) }
+    }
+
     /// # Errors
     ///
     /// A run that cannot be: usage.
@@ -133,6 +145,16 @@ mod tests {
         check_refused("[run]\njobs = 3\n", "found 4 and 3");
         check_refused("[run]\nspeed = 3\n", "unknown field `speed`");
         check_refused("gate = 1", "invalid type");
+    }
+
+    #[test]
+    fn a_run_warms_up_before_it_is_measured() {
+        let n_jobs = |warm_up| {
+            let plan = RunPolicy { warm_up, ..RunPolicy::default() }.plan();
+            (plan.n_measured(), plan.n_jobs())
+        };
+        assert_eq!(n_jobs(4), (Some(24), Some(28)));
+        assert_eq!(n_jobs(0), (Some(24), Some(24)));
     }
 
     #[test]

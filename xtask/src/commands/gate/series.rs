@@ -242,3 +242,6 @@ pub fn order(base: &Run, candidate: &Run) -> Order {
         Order::CandidateFirst
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,9 @@ pub struct Gated {
     pub report: Option<PathBuf>,
     /// Everything in one line.
     pub verdict: String,
+    /// What can be done where nothing was judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
     /// Pairs that were judged.
     pub n_pairs: usize,
     /// All that the rule said. None: the runs are no measurement.
@@ -74,6 +77,7 @@ impl Gated {
             folder: folder.to_owned(),
             report: Some(folder.join(page::PAGE)),
             verdict: page::verdict(&page),
+            hint: None,
             n_pairs: judged.n_pairs,
             judgement: Some(judged),
             calibration: None,
@@ -114,8 +118,16 @@ impl Gated {
             }
             Ended::Unfit(_) | Ended::Whole => Exit::Invalid,
         };
-        let folder = folder.to_owned();
-        Ok(Self { folder, report, verdict, n_pairs: 0, judgement: None, calibration: None, exit })
+        Ok(Self {
+            folder: folder.to_owned(),
+            report,
+            verdict,
+            hint: Some(advice.to_owned()),
+            n_pairs: 0,
+            judgement: None,
+            calibration: None,
+            exit,
+        })
     }
 }
 
@@ -162,6 +174,9 @@ pub fn tell(gated: &Gated, cx: &Context<'_>) {
     let reasons = gated.judgement.iter().flat_map(|judged| judged.verdict.reasons());
     for reason in reasons {
         cx.ui.warn(reason);
+    }
+    if let Some(hint) = &gated.hint {
+        cx.ui.say(format!("hint: {hint}"));
     }
     if let Some(report) = &gated.report {
         cx.ui.data(format!("report      {}", cx.paths.shown(report).display()));

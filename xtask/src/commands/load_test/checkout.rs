@@ -1,18 +1,17 @@
 //! A load over the programs of a checkout, with what was counted in it.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bench::{COUNTERS, Mix, Plan, Run};
+use bench::{Mix, Plan, Run};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::drive::{Asked, drive, ready};
 use super::subject::Wanted;
-use super::{POLL, cold, mix, with_start};
+use super::{POLL, cold, mix, note_counts, with_start};
 use crate::commands::Context;
-use crate::commands::stand::{self, Flags, Prepared, Stand};
+use crate::commands::stand::{self, Counts, Flags, Prepared, Stand};
 use crate::record::RunFolder;
 use crate::targets::{Driveable, NativeClient};
 
@@ -76,13 +75,8 @@ impl Checkout {
         let counted = if self.is_counted { Some(self.counts(&stand).await) } else { None };
         stand.stop().await;
         let mut run = run?;
-        match counted {
-            None => {}
-            Some(Ok(counted)) => {
-                run.environment.insert(COUNTERS.to_owned(), serde_json::to_value(counted)?);
-            }
-            // A run whose target died says so itself.
-            Some(Err(error)) => cx.ui.warn(format!("nothing was counted: {error:#}")),
+        if let Some(counted) = counted {
+            note_counts(&mut run, counted, cx)?;
         }
         if let Some(revision) = &self.revision {
             run.environment.insert("revision".to_owned(), revision.as_str().into());
@@ -90,7 +84,7 @@ impl Checkout {
         Ok(run)
     }
 
-    async fn counts(&self, stand: &Stand) -> anyhow::Result<BTreeMap<String, u64>> {
+    async fn counts(&self, stand: &Stand) -> anyhow::Result<Counts> {
         let mut counted = stand.counted().await?;
         counted.extend(self.prepared.allocations().await?.unwrap_or_default());
         Ok(counted)

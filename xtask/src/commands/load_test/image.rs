@@ -2,22 +2,23 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use bench::{Mix, Plan, Run};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::drive::{Asked, drive, ready};
 use super::subject::Wanted;
-use super::{POLL, cold, mix, with_start};
+use super::{POLL, cold, mix, note_counts, with_start};
 use crate::commands::Context;
-use crate::commands::stand::{self, Flags, Prepared};
+use crate::commands::stand::{self, Counts, Flags, Prepared};
 use crate::exit::Failure;
 use crate::image::engine::{Engine, EngineError, Inspected};
 use crate::image::left::remove_left;
-use crate::image::pair::{PORT, Pair, TOKEN};
+use crate::image::pair::{CONTROL, PORT, Pair, TOKEN};
 use crate::image::session::Session;
 use crate::record::RunFolder;
-use crate::targets::{Driveable, NativeClient};
+use crate::targets::{Driveable, NativeClient, Service};
 
 /// What `build-image` calls its images.
 const USUAL: [&str; 2] = ["reelbench:gpu", "reelbench:cpu"];
@@ -35,6 +36,7 @@ pub struct Image {
     flags: Flags,
     prepared: Prepared,
     asked_for: Mix,
+    is_counted: bool,
 }
 
 impl Image {
@@ -56,7 +58,14 @@ impl Image {
         let prepared = stand::provide(wanted.scenario, &flags, cx, stop).await?;
         let asked_for = mix::of_scenarios(wanted.mix, &prepared).await?;
         remove_left(&engine, cx.ui).await;
-        Ok(Self { engine, name, inspected, flags, prepared, asked_for })
+        let is_counted = false;
+        Ok(Self { engine, name, inspected, flags, prepared, asked_for, is_counted })
+    }
+
+    /// The same, and each run says what was counted in it ([`bench::COUNTERS`]).
+    #[must_use]
+    pub fn counted(self) -> Self {
+        Self { is_counted: true, ..self }
     }
 
     pub(super) const fn asked_for(&self) -> &Mix {
@@ -71,7 +80,7 @@ impl Image {
         cx: &Context<'_>,
         stop: &CancellationToken,
     ) -> anyhow::Result<Run> {
-        let Self { engine, name, inspected, flags, prepared, asked_for } = self;
+        let Self { engine, name, inspected, flags, prepared, asked_for, is_counted } = self;
         let session = Session::new();
         let (fixtures, media) = prepared.providers();
         let profile = ["--profile".to_owned(), flags.profile.clone()];
@@ -88,7 +97,8 @@ impl Image {
                 && engine.has_nvidia().await,
         };
         let work = async {
-            let loading = Loading { flags, plan, pair: &pair, engine, inspected };
+            let is_counted = *is_counted;
+            let loading = Loading { flags, plan, pair: &pair, engine, inspected, is_counted };
             let run = loading.run(asked_for, folder, cx, stop).await;
             pair.keep_logs(engine, folder.path(), |_| ()).await;
             run
@@ -118,6 +128,7 @@ struct Loading<'a> {
     pair: &'a Pair<'a>,
     engine: &'a Engine,
     inspected: &'a Inspected,
+    is_counted: bool,
 }
 
 impl Loading<'_> {
@@ -152,7 +163,18 @@ impl Loading<'_> {
             pid: self.pid().await,
         };
         let died = async |_: &Notify| self.died().await;
-        drive(asked, driveable, folder, died, cx, stop).await
+        let mut run = drive(asked, driveable, folder, died, cx, stop).await?;
+        if self.is_counted {
+            note_counts(&mut run, self.counts(&service).await, cx)?;
+        }
+        Ok(run)
+    }
+
+    /// What the provider servers and the service tell. What work allocates, no program of the image counts.
+    async fn counts(&self, service: &Service) -> anyhow::Result<Counts> {
+        let port = self.engine.published(&self.pair.service(), CONTROL).await;
+        let port = port.map_err(EngineError::told)?.context("the container has ended")?;
+        stand::counted(&format!("http://127.0.0.1:{port}/control"), service).await
     }
 
     /// Starts both, and gives a client of the published port.

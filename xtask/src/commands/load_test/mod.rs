@@ -14,14 +14,14 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bench::Plan;
+use bench::{COUNTERS, Plan, Run};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use self::mix::Part;
 use self::shape::Shape;
 use crate::commands::Context;
-use crate::commands::stand::Flags;
+use crate::commands::stand::{Counts, Flags};
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
 use crate::record::RunFolder;
@@ -310,6 +310,22 @@ async fn subject(
 fn cold(flags: &Flags) -> Flags {
     let set = COLD.map(str::to_owned).into_iter().chain(flags.set.iter().cloned());
     Flags { set: set.collect(), ..flags.clone() }
+}
+
+/// Writes into `run` what was counted in it.
+fn note_counts(
+    run: &mut Run,
+    counted: anyhow::Result<Counts>,
+    cx: &Context<'_>,
+) -> anyhow::Result<()> {
+    match counted {
+        Ok(counted) => {
+            run.environment.insert(COUNTERS.to_owned(), serde_json::to_value(counted)?);
+        }
+        // A run whose target died says so itself.
+        Err(error) => cx.ui.warn(format!("nothing was counted: {error:#}")),
+    }
+    Ok(())
 }
 
 /// With how long it took from the start of the target until it could work: `start_ms`.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::process::Command;
@@ -11,6 +12,7 @@ use tokio::time::timeout;
 
 use super::{Prepared, Stand};
 use crate::services::COUNT_ALLOCATIONS;
+use crate::targets::{NativeClient, Service};
 
 /// Time for an answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,23 +20,36 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Stages of which each run is one piece of work.
 const STAGES: [(&str, &str); 2] = [("render", "encodes"), ("narration", "narrations")];
 
-type Counts = BTreeMap<String, u64>;
+/// What was counted, by name.
+pub type Counts = BTreeMap<String, u64>;
+
+/// Requests to each provider server and the bytes it sent, as their `control` tells, and encodes, narrations and
+/// loads of models of `service`, since both were started. A program that is too old to tell of its stages or
+/// models does not have those.
+///
+/// # Errors
+///
+/// The provider servers do not answer.
+pub async fn counted(control: &str, service: &Service) -> anyhow::Result<Counts> {
+    let mut counts = requests(asked(control).await?);
+    let metrics = service.send(service.request(Method::GET, "metrics.json")?).await;
+    if let Ok(answer) = metrics
+        && let Ok(metrics) = answer.json().await
+    {
+        counts.extend(stages(&metrics));
+        counts.extend(loads(&metrics));
+    }
+    Ok(counts)
+}
 
 impl Stand {
-    /// Requests to each provider server and the bytes it sent, encodes, narrations and loads of models since it
-    /// was started. A program that is too old to tell of its stages or models does not have those.
+    /// What was counted since it was started ([`counted`]).
     ///
     /// # Errors
     ///
     /// The provider servers do not answer.
     pub async fn counted(&self) -> anyhow::Result<Counts> {
-        let answer = document(&format!("{}/requests", self.control)).await?;
-        let mut counts = requests(serde_json::from_value(answer)?);
-        if let Ok(metrics) = document(self.base.join("metrics.json")?.as_str()).await {
-            counts.extend(stages(&metrics));
-            counts.extend(loads(&metrics));
-        }
-        Ok(counts)
+        counted(&self.control, NativeClient::new(self.base.clone())?.service()).await
     }
 }
 
@@ -82,9 +97,13 @@ fn requests(Requests { providers }: Requests) -> Counts {
 }
 
 fn stages(metrics: &Value) -> impl Iterator<Item = (String, u64)> {
-    STAGES.into_iter().filter_map(|(stage, name)| {
-        Some((name.to_owned(), metrics["features"][stage]["count"].as_u64()?))
-    })
+    // One that no job came to is told of by none, and was done no time.
+    let told = metrics["features"].as_object();
+    let counted = move |(stage, name): (&str, &str)| {
+        let n = told?.get(stage).map_or(Some(0), |told| told["count"].as_u64())?;
+        Some((name.to_owned(), n))
+    };
+    STAGES.into_iter().filter_map(counted)
 }
 
 fn loads(metrics: &Value) -> Counts {
@@ -96,11 +115,13 @@ fn named<N: AsRef<str>>(what: &str, counts: impl IntoIterator<Item = (N, u64)>) 
     counts.into_iter().map(|(name, n)| (format!("{what} {}", name.as_ref()), n)).collect()
 }
 
-async fn document(url: &str) -> anyhow::Result<Value> {
+/// What the provider servers tell that were asked.
+async fn asked(control: &str) -> anyhow::Result<Requests> {
+    let url = format!("{control}/requests");
     // On this machine: no proxy leads there.
     let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
-    let answer = client.get(url).send().await?.error_for_status()?;
-    answer.json().await.with_context(|| format!("{url}: expected a document"))
+    let answer = client.get(&url).send().await?.error_for_status()?;
+    answer.json().await.with_context(|| format!("{url}: expected counts"))
 }
 
 #[cfg(test)]
@@ -114,7 +135,7 @@ mod tests {
             "models": {"minilm": {"loads": 1}, "later": {}},
         });
         let found: Vec<_> = stages(&metrics).collect();
-        assert_eq!(found, [("encodes".to_owned(), 7)]);
+        assert_eq!(found, [("encodes".to_owned(), 7), ("narrations".to_owned(), 0)]);
         assert_eq!(loads(&metrics), [("loads of minilm".to_owned(), 1)].into());
         assert_eq!((stages(&Value::Null).count(), loads(&Value::Null)), (0, Counts::new()));
     }

@@ -30,7 +30,7 @@ async fn start(world: &World) -> String {
             .map(str::to_owned)
             .into(),
         env: vec![format!("PEXELS_API_KEY={PROVIDER_KEY}"), format!("{TOKEN_ENV}={TOKEN}")],
-        port: Some(8090),
+        ports: vec![8090],
         labels: labels.clone(),
         ..Spec::default()
     };

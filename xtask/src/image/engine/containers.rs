@@ -38,8 +38,8 @@ pub struct Spec {
     pub mounts: Vec<(PathBuf, &'static str)>,
     /// `container:<name>`: the network of another one.
     pub network: Option<String>,
-    /// A port that is published on a free one of loopback.
-    pub port: Option<u16>,
+    /// Ports, each of which is published on a free one of loopback.
+    pub ports: Vec<u16>,
     /// Whether it is given the machine's cards.
     pub gpu: bool,
     /// Labels.
@@ -86,7 +86,7 @@ impl Spec {
     /// As the engine wants it: nothing of the image can be written but what it declares as a volume, no
     /// capability, no new privilege.
     pub(super) fn body(&self) -> ContainerCreateBody {
-        let port = self.port.map(|port| format!("{port}/tcp"));
+        let ports = || self.ports.iter().map(|port| format!("{port}/tcp"));
         let any_port = || {
             Some(vec![PortBinding {
                 host_ip: Some("127.0.0.1".to_owned()),
@@ -107,12 +107,12 @@ impl Spec {
             env: Some(self.env.clone()),
             user: self.user.clone(),
             labels: Some(labels.collect()),
-            exposed_ports: port.clone().map(|port| vec![port]),
+            exposed_ports: Some(ports().collect()),
             healthcheck: Some(self.health_check()),
             host_config: Some(HostConfig {
                 mounts: Some(self.mounts.iter().map(mount).collect()),
                 network_mode: self.network.clone(),
-                port_bindings: port.map(|port| HashMap::from([(port, any_port())])),
+                port_bindings: Some(ports().map(|port| (port, any_port())).collect()),
                 readonly_rootfs: Some(true),
                 tmpfs: Some(HashMap::from([("/tmp".to_owned(), String::new())])),
                 cap_drop: Some(vec!["ALL".to_owned()]),
