@@ -7,8 +7,9 @@
 //! and in 39 % with one, where it promises at most 5 %.
 //!
 //! From [`ENOUGH`] jobs on, [`worth`] says how many independent ones would know as much; the intervals of
-//! so many hold the truth in 95 % and more (`coverage.rs`, `reports/gate`). With fewer jobs it can be
-//! found that they depend on each other, and not how much: then there is no interval at all.
+//! so many hold the truth in 95 % and more (`coverage.rs`, `reports/gate`). With fewer jobs it may be
+//! found that they depend on each other, and neither that they do not nor how much: jobs then have no interval at
+//! all, and other values, such as rounds that were made in turn, have none where it is found.
 
 /// Longest distance between two jobs that is looked at.
 const FARTHEST: usize = 2_000;

@@ -16,8 +16,10 @@ pub struct Distribution {
     min_us: u64,
     max_us: u64,
     sum_us: u128,
-    /// So many independent times say as much. None: all of them are independent.
+    /// So many independent times say as much. None: all of them are independent, as far as is known.
     worth: Option<u64>,
+    /// Whether they are of jobs, which few of them cannot show to be independent.
+    is_series: bool,
 }
 
 impl Default for Distribution {
@@ -25,7 +27,7 @@ impl Default for Distribution {
         #[expect(clippy::expect_used, reason = "the bounds are constants, and a test makes one")]
         let histogram =
             Histogram::new_with_bounds(1, LONGEST_US, DIGITS).expect("the bounds are sound");
-        Self { histogram, min_us: u64::MAX, max_us: 0, sum_us: 0, worth: None }
+        Self { histogram, min_us: u64::MAX, max_us: 0, sum_us: 0, worth: None, is_series: false }
     }
 }
 
@@ -39,11 +41,13 @@ impl Distribution {
     }
 
     /// The times of jobs in the order in which they were sent. Jobs that wait for one another are not
-    /// independent, so they may be worth fewer than they are.
+    /// independent, so they may be worth fewer than they are; fewer than a hundred cannot show that they are
+    /// independent, and have bounds and no interval.
     pub fn of_series(times: &[u64]) -> Self {
         let worth = worth(times);
         let mut distribution: Self = times.iter().copied().collect();
         distribution.worth = (worth < times.len() as u64).then_some(worth);
+        distribution.is_series = true;
         distribution
     }
 
@@ -51,6 +55,7 @@ impl Distribution {
     pub fn merge(&mut self, other: &Self) {
         let is_dependent = self.worth.is_some() || other.worth.is_some();
         self.worth = is_dependent.then(|| self.worth() + other.worth());
+        self.is_series |= other.is_series;
         // Cannot fail: all of them have the same bounds.
         let merged = self.histogram.add(&other.histogram);
         debug_assert!(merged.is_ok(), "{merged:?}");
@@ -104,7 +109,7 @@ impl Distribution {
     /// Quantile `q` of the sample itself, where there would be enough times if they were independent.
     pub fn seen(&self, q: f64) -> Option<u64> {
         let ranks = self.ranks();
-        match Estimate::of(q, self.n(), |rank| ranks.at(rank)) {
+        match Estimate::of(q, self.n(), &|rank| ranks.at(rank)) {
             Estimate::Carried { value, .. } => Some(value),
             Estimate::Bounded { .. } => None,
         }
@@ -118,7 +123,8 @@ impl Distribution {
             // A bucket stands for its largest value; no value was beyond the extremes.
             (n_below, step.value_iterated_to().clamp(self.min_us, self.max_us))
         });
-        Ranks { steps: steps.collect(), n: self.n(), worth: self.worth() }
+        let (n, worth, is_series) = (self.n(), self.worth(), self.is_series);
+        Ranks { steps: steps.collect(), n, worth, is_series }
     }
 }
 
@@ -129,6 +135,7 @@ pub(crate) struct Ranks {
     steps: Vec<(u64, u64)>,
     n: u64,
     worth: u64,
+    is_series: bool,
 }
 
 impl Ranks {
@@ -141,7 +148,8 @@ impl Ranks {
     /// As [`Distribution::quantile`].
     pub(crate) fn quantile(&self, q: f64) -> Estimate {
         let worth = self.worth.clamp(self.n.min(1), self.n);
-        Estimate::of_dependent(q, self.n, worth, |rank| self.at(rank))
+        let of = if self.is_series { Estimate::of_series } else { Estimate::of_dependent };
+        of(q, self.n, worth, &|rank| self.at(rank))
     }
 }
 
@@ -236,6 +244,21 @@ mod tests {
         let mut both = series.clone();
         both.merge(&(1..=20).map(|n| n * 1000).collect());
         assert_eq!((both.n(), both.worth()), (100, series.worth() + 20));
+    }
+
+    #[test]
+    fn fewer_than_a_hundred_jobs_have_no_interval_however_independent_they_look() {
+        let mut seed = 3;
+        let mut random = || (crate::picture::sample_runs::random(&mut seed) * 1e6) as u64;
+        for n in 0..100 {
+            let few: Vec<u64> = (0..n).map(|_| random()).collect();
+            let series = Distribution::of_series(&few);
+            let p50 = series.quantile(0.5);
+            assert!(matches!(p50, Estimate::Bounded { .. }), "{n}: {p50:?}");
+        }
+        let enough: Vec<u64> = (0..100).map(|_| random()).collect();
+        let p50 = Distribution::of_series(&enough).quantile(0.5);
+        assert!(matches!(p50, Estimate::Carried { .. }), "{p50:?}");
     }
 
     #[test]

@@ -28,29 +28,52 @@ pub enum Estimate {
 }
 
 impl Estimate {
-    /// What `n` values say about quantile `q`, given the value at each rank (1 to `n`, ascending).
-    pub(crate) fn of(q: f64, n: u64, at_rank: impl Fn(u64) -> u64) -> Self {
+    /// What `n` independent values say about quantile `q`, given the value at each rank (1 to `n`, ascending).
+    pub(crate) fn of(q: f64, n: u64, at_rank: &dyn Fn(u64) -> u64) -> Self {
         Self::of_dependent(q, n, n, at_rank)
     }
 
     /// The same where the `n` values are worth only `worth` independent ones: the interval is as wide as
     /// that of so many, brought to the ranks of all. Of fewer than [`ENOUGH`] values that depend on each
     /// other nobody knows how many they are worth, so they have a bound and no interval.
-    pub(crate) fn of_dependent(q: f64, n: u64, worth: u64, at_rank: impl Fn(u64) -> u64) -> Self {
-        let outwards = |low: u64| (low * n / worth).max(1);
-        let is_guess = worth < n && n < ENOUGH;
+    pub(crate) fn of_dependent(q: f64, n: u64, worth: u64, at_rank: &dyn Fn(u64) -> u64) -> Self {
+        if worth < n && n < ENOUGH {
+            return Self::of_few(q, n, worth, at_rank);
+        }
+        // Of a quantile near the largest value few independent ones would say less than all do.
+        let lower = |low| at_rank(outwards(low, n, worth).min(limits(q, n).0.unwrap_or(1)));
         match limits(q, worth) {
-            (Some(low), Some(high)) if !is_guess => Self::Carried {
+            (Some(low), Some(high)) => Self::Carried {
                 value: at_rank(rank(q, n)),
-                low: at_rank(outwards(low)),
+                low: lower(low),
                 high: at_rank((high * n).div_ceil(worth)),
             },
-            (low, _) => Self::Bounded {
-                low: low.map(|low| at_rank(outwards(low))),
-                needs: if is_guess { needs(q).max(ENOUGH) } else { needs(q) },
-            },
+            (low, _) => Self::Bounded { low: low.map(lower), needs: needs(q) },
         }
     }
+
+    /// The same of jobs, which are taken for independent only where there are [`ENOUGH`] to show it.
+    pub(crate) fn of_series(q: f64, n: u64, worth: u64, at_rank: &dyn Fn(u64) -> u64) -> Self {
+        if n < ENOUGH {
+            return Self::of_few(q, n, worth, at_rank);
+        }
+        Self::of_dependent(q, n, worth, at_rank)
+    }
+
+    /// A bound that holds whatever the values are worth between what was found, or a third where nothing was,
+    /// and all: a correlation of one half with the next one, which leaves a third, is not found in 55 % of
+    /// series of 10 and in 27 % of 20 (simulated).
+    fn of_few(q: f64, n: u64, worth: u64, at_rank: &dyn Fn(u64) -> u64) -> Self {
+        let least = if worth < n { worth } else { (n / 3).max(1) };
+        let lows = (least..=n).map(|worth| Some(outwards(limits(q, worth).0?, n, worth)));
+        let low = lows.collect::<Option<Vec<u64>>>().and_then(|lows| lows.into_iter().min());
+        Self::Bounded { low: low.map(at_rank), needs: needs(q).max(ENOUGH) }
+    }
+}
+
+/// The rank among `n` values of the rank `low` among the `worth` that they are worth, rounded outwards.
+fn outwards(low: u64, n: u64, worth: u64) -> u64 {
+    (low * n / worth).max(1)
 }
 
 /// The rank of quantile `q` among `n` values: the smallest that at least a share `q` does not exceed.
@@ -179,17 +202,27 @@ mod tests {
 
     #[test]
     fn dependent_values_have_the_interval_of_the_fewer_they_are_worth() {
-        let estimate = |worth| Estimate::of_dependent(0.5, 100, worth, |rank| rank);
-        assert_eq!(estimate(100), Estimate::of(0.5, 100, |rank| rank));
+        let estimate = |worth| Estimate::of_dependent(0.5, 100, worth, &|rank| rank);
+        assert_eq!(estimate(100), Estimate::of(0.5, 100, &|rank| rank));
         // Fewer than a hundred that depend on each other: a bound, however much they seem to be worth.
-        let few = Estimate::of_dependent(0.5, 99, 98, |rank| rank);
+        let few = Estimate::of_dependent(0.5, 99, 98, &|rank| rank);
         assert_eq!(few, Estimate::Bounded { low: Some(39), needs: 100 });
-        let few = Estimate::of_dependent(0.99, 99, 98, |rank| rank);
+        let few = Estimate::of_dependent(0.99, 99, 98, &|rank| rank);
         assert!(matches!(few, Estimate::Bounded { needs: 368, .. }), "{few:?}");
+        // Jobs: however independent they look.
+        let few = Estimate::of_series(0.5, 99, 99, &|rank| rank);
+        assert_eq!(few, Estimate::Bounded { low: Some(32), needs: 100 });
+        let eight = Estimate::of_series(0.99, 8, 8, &|rank| rank);
+        assert_eq!(
+            eight,
+            Estimate::Bounded { low: Some(5), needs: 368 },
+            "three or more that are independent"
+        );
+        assert_eq!(Estimate::of_series(0.5, 100, 100, &|rank| rank), estimate(100));
         // x(6) and x(15) of 20.
         assert_eq!(estimate(20), Estimate::Carried { value: 50, low: 30, high: 75 });
         assert_eq!(estimate(5), Estimate::Bounded { low: None, needs: 6 });
-        let p95 = Estimate::of_dependent(0.95, 100, 20, |rank| rank);
+        let p95 = Estimate::of_dependent(0.95, 100, 20, &|rank| rank);
         assert_eq!(p95, Estimate::Bounded { low: Some(85), needs: 72 });
     }
 

@@ -163,7 +163,7 @@ impl Level {
         let place = |value: &f64| ascending.partition_point(|other| other < value) as u64;
         let worth = crate::dependence::worth(&values.iter().map(place).collect::<Vec<_>>());
         let at = |rank: u64| ascending[rank as usize - 1];
-        match Estimate::of_dependent(0.5, n, worth, |rank| rank) {
+        match Estimate::of_dependent(0.5, n, worth, &|rank| rank) {
             Estimate::Carried { value, low, high } => {
                 Self::Known { value: at(value), low: at(low), high: at(high) }
             }

@@ -4,9 +4,10 @@ use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
+use crate::comparison::interval_of_share;
 use crate::text::{duration, percentile};
 use crate::validity::{Confidence, growth};
-use crate::{Distribution, Doubt, Ending, Estimate, Outcome, Own, Rate, Run, Summary};
+use crate::{Distribution, Doubt, Ending, Estimate, Outcome, Rate, Run, Summary};
 
 /// What surely does not pile up, as a share of the jobs that come, in a service that keeps up.
 const KEPT_UP: f64 = 0.04;
@@ -79,12 +80,10 @@ impl Probe<'_> {
     pub fn judge(&self, run: &Run) -> Probed {
         let kept_up = kept_up(run);
         let keeps_up = kept_up.is_yes();
-        let mut held = believed(run).and(kept_up).and(self.failed(run));
-        if !self.slos.is_empty() {
-            let summary = Summary::of(&run.samples);
-            for slo in self.slos {
-                held = held.and(slo.judge(&summary.latency));
-            }
+        let summary = Summary::of(&run.samples);
+        let mut held = believed(run, &summary).and(kept_up).and(self.failed(run));
+        for slo in self.slos {
+            held = held.and(slo.judge(&summary.latency));
         }
         Probed { rate: self.rate, done_per_s: done_per_s(run), keeps_up, held }
     }
@@ -93,10 +92,22 @@ impl Probe<'_> {
         let n_failed =
             run.measured().filter(|job| matches!(job.outcome, Outcome::Failed(_))).count();
         let n = run.measured().filter(|job| job.outcome != Outcome::Cancelled).count();
-        if n_failed as f64 > self.max_failed * n as f64 {
-            return Held::No(format!("{n_failed} of {n} jobs failed"));
+        let said = || format!("{n_failed} of {n} jobs failed");
+        // None may fail: that is of these jobs, for no number of them shows it of all.
+        if self.max_failed <= 0.0 {
+            return if n_failed == 0 { Held::Yes } else { Held::No(said()) };
         }
-        Held::Yes
+        let Some([low, high]) = interval_of_share(n_failed as u64, n as u64, n as u64) else {
+            return Held::Unsure("no job ended".to_owned());
+        };
+        if high <= self.max_failed {
+            Held::Yes
+        } else if low > self.max_failed {
+            Held::No(said())
+        } else {
+            let [low, high] = [low, high].map(|share| share * 100.0);
+            Held::Unsure(format!("{}: {low:.1} to {high:.1} %", said()))
+        }
     }
 }
 
@@ -128,7 +139,8 @@ impl Slo {
                 duration(limit)
             )),
             Estimate::Bounded { needs, .. } => Held::Unsure(format!(
-                "{name} needs {needs} independent jobs, the probe is worth {}",
+                "{name} needs {needs} independent jobs, the probe has {} that are worth {}",
+                latency.n(),
                 latency.worth()
             )),
         }
@@ -136,7 +148,7 @@ impl Slo {
 }
 
 /// A probe whose driver or clocks are at fault shows nothing.
-fn believed(run: &Run) -> Held {
+fn believed(run: &Run, summary: &Summary) -> Held {
     match &run.ending {
         Ending::Overwhelmed { max_in_flight } => {
             return Held::No(format!("more than {max_in_flight} jobs were in flight"));
@@ -145,10 +157,23 @@ fn believed(run: &Run) -> Held {
         Ending::TargetDied(reason) => return Held::No(format!("the target died: {reason}")),
         Ending::Complete | Ending::CutShort | Ending::Unfinished => {}
     }
-    match Own::lag(run).filter(Own::is_beyond) {
-        Some(lag) => Held::Unsure(Doubt::Late(lag).to_string()),
-        None => Held::Yes,
-    }
+    // That it piles up, drifts or is uneven says something of the service, and is looked at on its own.
+    let is_of_the_probe = |doubt: &Doubt| match doubt {
+        Doubt::Unfinished
+        | Doubt::Missing { .. }
+        | Doubt::Disorder { .. }
+        | Doubt::Closure { .. }
+        | Doubt::Late(_) => true,
+        Doubt::TargetDied(_)
+        | Doubt::Overwhelmed { .. }
+        | Doubt::Little(_)
+        | Doubt::Saturated(_)
+        | Doubt::Drifting(_)
+        | Doubt::Uneven { .. } => false,
+    };
+    let doubts = Doubt::of(run, summary);
+    let doubt = doubts.iter().find(|doubt| is_of_the_probe(doubt));
+    doubt.map_or(Held::Yes, |doubt| Held::Unsure(doubt.to_string()))
 }
 
 fn kept_up(run: &Run) -> Held {

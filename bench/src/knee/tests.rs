@@ -142,13 +142,28 @@ fn a_probe_says_why_a_rate_is_not_held() {
     );
     let fifty = m_d_c(1, 1_000_000, 50)(rate(0.05), 1);
     let Held::Unsure(reason) = judged(&fifty, &[slo(9_000_000)]) else { panic!("50 are few") };
-    assert!(reason.starts_with("p95 needs 72 independent jobs"), "{reason}");
+    assert!(reason.starts_with("p95 needs 100 independent jobs, the probe has 50"), "{reason}");
 
     let mut failed = light.clone();
     failed.samples[5].outcome = crate::Outcome::Failed("llm".to_owned());
     assert_eq!(judged(&failed, &[]), Held::No("1 of 1000 jobs failed".to_owned()));
+    let allowing =
+        |max_failed, run: &Run| Probe { rate: rate(1.0), slos: &[], max_failed }.judge(run).held;
+    assert_eq!(allowing(0.01, &failed), Held::Yes, "surely fewer than one in a hundred");
+    let unsure = allowing(0.001, &failed);
+    assert_eq!(unsure, Held::Unsure("1 of 1000 jobs failed: 0.0 to 0.6 %".to_owned()));
+    failed.samples[100..150]
+        .iter_mut()
+        .for_each(|job| job.outcome = crate::Outcome::Failed("x".to_owned()));
+    assert_eq!(allowing(0.01, &failed), Held::No("51 of 1000 jobs failed".to_owned()));
+    let mut backwards = light.clone();
+    backwards.samples[7].started_us = Some(backwards.samples[7].finished_us + 5_000_000);
+    assert!(matches!(judged(&backwards, &[]), Held::Unsure(_)), "clocks that disagree");
+    let mut lost = light.clone();
+    lost.samples.pop();
+    assert!(matches!(judged(&lost, &[]), Held::Unsure(_)), "a job without a sample");
     let mut late = light.clone();
-    late.samples.iter_mut().for_each(|sample| sample.sent_us += 20_000);
+    late.samples.iter_mut().for_each(|job| job.planned_us = job.planned_us.saturating_sub(20_000));
     assert!(matches!(judged(&late, &[]), Held::Unsure(reason) if reason.contains("late")));
     let mut full = light;
     full.ending = crate::Ending::Overwhelmed { max_in_flight: 9 };

@@ -89,7 +89,7 @@ pub fn is_answered(sweep: &Sweep) -> bool {
     !sweep.is_cut_short && (is_close || held.is_none() || not_held.is_none())
 }
 
-/// All of it in one line: `KNEE: 2.45 jobs a second are held (8820 an hour), 2.56 are not; 5 probes`.
+/// All of it in one line: `KNEE: 2.45 jobs a second are held (8820 an hour), 2.56 are not (4 % apart); 5 probes`.
 pub fn verdict(sweep: &Sweep) -> String {
     let Found { held, not_held, is_close } = sweep.found;
     let n = sweep.probes.len();
@@ -103,7 +103,13 @@ pub fn verdict(sweep: &Sweep) -> String {
     };
     let said = match (held, not_held) {
         (Some(held), Some(not_held)) => {
-            format!("{} are held, {} are not", per_s(held), number(not_held.per_s()))
+            let apart = (not_held.per_s() / held.per_s() - 1.0) * 100.0;
+            let more = if is_close { "" } else { ": more jobs a probe bring them nearer" };
+            format!(
+                "{} are held, {} are not ({apart:.0} % apart{more})",
+                per_s(held),
+                number(not_held.per_s())
+            )
         }
         (Some(held), None) => format!("{} are held, more were not tried", per_s(held)),
         (None, Some(not_held)) => {

@@ -75,9 +75,9 @@ fn check(run: &Run, expected: &str) {
 
 #[test]
 fn the_verdict_is_one_line() {
-    let p99 = "p99 > 700 ms (n = 8; needs 368)";
-    let percentiles =
-        format!("p50 400 ms (100 ms to 800 ms); p95 > 600 ms (n = 8; needs 72); {p99}");
+    let p99 = "p99 > 500 ms (n = 8; needs 368)";
+    let p95 = "p95 > 400 ms (n = 8; needs 100)";
+    let percentiles = format!("p50 400 ms seen, unknown (n = 8; needs 100); {p95}; {p99}");
     check(&run(8), &format!("VALID: 8 of 8 jobs ended well; {percentiles}"));
 
     let mut cut = run(8);
@@ -86,7 +86,8 @@ fn the_verdict_is_one_line() {
 
     let mut failed = run(8);
     failed.samples[7].outcome = Outcome::Failed("no_clips".to_owned());
-    let few = "p50 400 ms (100 ms to 700 ms); p95 > 500 ms (n = 7; needs 72); p99 > 600 ms (n = 7; needs 368)";
+    let few = "p50 400 ms seen, unknown (n = 7; needs 100); p95 > 300 ms (n = 7; needs 100); \
+        p99 > 400 ms (n = 7; needs 368)";
     check(&failed, &format!("FAILED JOBS: 7 of 8 jobs ended well; {few}"));
 
     let mut unfinished = run(8);
@@ -139,7 +140,11 @@ fn the_way_of_what_was_made_has_a_row_of_its_own() {
     let report = markdown(&fetched);
     let row = report.lines().find(|line| line.starts_with("| transfer (after the end"));
     let cells: Vec<&str> = row.expect("a row").split('|').map(str::trim).collect();
-    assert_eq!((cells[2], cells[3]), ("80", "30.0 ms (30.0 ms to 30.0 ms)"), "{report}");
+    assert_eq!(
+        (cells[2], cells[3]),
+        ("80", "30.0 ms seen, > 30.0 ms (n = 80; needs 100)"),
+        "{report}"
+    );
     assert_eq!(verdict_of(&fetched), verdict_of(&run(80)), "it is in no latency");
     let figures = crate::figures(&fetched);
     let transfer = figures.iter().find(|figure| figure.name == "transfer p50").expect("a figure");

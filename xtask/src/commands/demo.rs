@@ -190,8 +190,8 @@ mod tests {
             "what how it went where",
             "image left out: no engine answers none",
             "load test VALID: 1 of 1 jobs runs/a/report.md",
-            "latency, p50 unknown (n = 1; needs 6)",
-            "latency, p95 unknown (n = 1; needs 72)",
+            "latency, p50 unknown (n = 1; needs 100)",
+            "latency, p95 unknown (n = 1; needs 100)",
             "latency, p99 > 2.00 s (n = 1; needs 368)",
         ];
         assert_eq!(rows, expected);

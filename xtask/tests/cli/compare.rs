@@ -47,7 +47,7 @@ impl World {
     }
 }
 
-/// Forty jobs of `ms` milliseconds more or less, four at a time.
+/// Jobs, 120 of them, of `ms` milliseconds more or less, four at a time.
 fn run(began_unix_us: u64, profile: &str, ms: u64) -> Run {
     let some = |n| NonZeroU32::new(n).expect("not zero");
     let scenario = Scenario {
@@ -55,18 +55,18 @@ fn run(began_unix_us: u64, profile: &str, ms: u64) -> Run {
         title: "Short".to_owned(),
         payload: serde_json::json!({ "video_subject": "the sea" }),
     };
-    let plan = Plan::closed(some(4), some(40));
+    let plan = Plan::closed(some(4), some(120));
     let mut run = Run::new(scenario, plan, "the pipeline of this checkout", began_unix_us);
     for (name, value) in [
         ("profile", profile),
         ("weights", "fixture"),
         ("revision", "0123456789ab"),
-        ("command", "cargo xtask load-test short --concurrency 4 --jobs 40"),
+        ("command", "cargo xtask load-test short --concurrency 4 --jobs 120"),
     ] {
         run.environment.insert(name.to_owned(), value.into());
     }
     run.ending = Ending::Complete;
-    run.samples = (0..40).map(|job| sample(job, ms * 1000)).collect();
+    run.samples = (0..120).map(|job| sample(job, ms * 1000)).collect();
     run
 }
 
