@@ -4,6 +4,7 @@
 //! `cargo xtask test` builds the programs and makes media and models before it runs these.
 
 mod api;
+mod bench;
 mod bodies;
 mod chaos;
 mod cluster;

@@ -13,6 +13,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_built() {
     check(&["fetch", "--against", "before"], "--against is for criterion");
     check(&["criterion", "--rounds", "3"], "--rounds: criterion has no rounds");
     check(&["--against", "no/such"], "expected results of criterion, found none");
+    check(&["image", "--build", "dev"], "--build: image has no bench program");
     check(&["speed"], "criterion, fetch, image, render, selection");
     check(&["fetch", "--rounds", "0"], "1..=1000");
 }

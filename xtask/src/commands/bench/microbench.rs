@@ -5,11 +5,10 @@ use bench::report::ways::{self as page, Told};
 use tokio_util::sync::CancellationToken;
 
 use super::{Args, folder, program};
-use crate::cargo::cargo;
 use crate::commands::compare::microbench;
 use crate::commands::{Context, fetch_models, typed};
 use crate::exit::{Exit, Failure};
-use crate::{machine, record};
+use crate::record;
 
 /// Programs of criterion: the package, and its benchmarks.
 const PROGRAMS: [(&str, &[&str]); 3] = [
@@ -39,10 +38,8 @@ pub async fn run(args: &Args, cx: &Context<'_>, stop: &CancellationToken) -> any
     let results = fs_err::canonicalize(&folder)?.join("criterion");
     fetch_models::ensure(cx, stop).await?;
     for (package, names) in PROGRAMS {
-        let mut cargo = cargo();
-        cargo.current_dir(&cx.paths.root).args(["bench", "--package", package]);
-        cargo.args(names.iter().flat_map(|name| ["--bench", name]));
-        cargo.arg("--").args(&args.arguments);
+        let mut cargo = program::bench(args.build(), package, names, cx);
+        cargo.args(&args.arguments);
         cargo.env("CRITERION_HOME", &results).env("REELBENCH_MODELS", cx.paths.models());
         program::shown(cargo, cx, stop).await?;
     }
@@ -52,7 +49,7 @@ pub async fn run(args: &Args, cx: &Context<'_>, stop: &CancellationToken) -> any
     })?;
     let told = Told {
         title: "Bench: criterion".to_owned(),
-        environment: machine::facts(&cx.paths.root).await,
+        environment: args.facts(cx).await,
         command: typed(),
         ..Told::default()
     };

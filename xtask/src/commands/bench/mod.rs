@@ -4,6 +4,7 @@ mod image;
 mod microbench;
 mod program;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bench::report::ways as page;
@@ -15,13 +16,14 @@ use tokio_util::sync::CancellationToken;
 use crate::commands::{Context, typed};
 use crate::exit::{Exit, Failure};
 use crate::record::{self, RunFolder};
+use crate::services::Profile;
 use crate::{interrupt, machine};
 
 /// Measure a part of the pipeline alone.
 ///
 /// Each part is done in several ways, in rounds that go through them forwards and backwards in turn; a ratio is
 /// taken within each round, and six rounds or more give it an interval. Builds the bench programs first, in
-/// the release profile. Writes bench.md, bench.html, bench.json and what was measured.
+/// the release profile unless --build says otherwise. Writes bench.md, bench.html, bench.json and what was measured.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Parts:
   criterion   every micro benchmark; --against compares with results that were kept
@@ -45,6 +47,10 @@ pub struct Args {
     /// Rounds [default: 6; image 2, render 2]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: Option<u32>,
+    /// How bench programs are built: what dev builds is quick to build and slow, and says nothing of a service
+    /// [default: release]
+    #[arg(long, value_name = "PROFILE", value_enum)]
+    build: Option<Profile>,
     /// criterion: results that were kept, a copy of target/criterion
     #[arg(long, value_name = "DIR")]
     against: Option<PathBuf>,
@@ -54,6 +60,21 @@ pub struct Args {
     /// For the bench program, as its own documentation says
     #[arg(last = true, value_name = "ARGUMENT")]
     arguments: Vec<String>,
+}
+
+impl Args {
+    fn build(&self) -> Profile {
+        self.build.unwrap_or(Profile::Release)
+    }
+
+    /// What is known of the machine, and how the bench programs were built.
+    async fn facts(&self, cx: &Context<'_>) -> BTreeMap<String, serde_json::Value> {
+        let mut facts = machine::facts(&cx.paths.root).await;
+        if self.part != Part::Image {
+            facts.insert("build".to_owned(), self.build().folder().into());
+        }
+        facts
+    }
 }
 
 /// What can be measured alone.
@@ -114,6 +135,10 @@ pub fn run(args: &Args, cx: &Context<'_>) -> anyhow::Result<Exit> {
     if args.against.is_some() && args.part != Part::Criterion {
         return Err(Failure::usage("--against is for criterion").into());
     }
+    if args.build.is_some() && args.part == Part::Image {
+        let failure = Failure::usage("--build: image has no bench program");
+        return Err(failure.with_hint("`-- --programs FOLDER` takes built ones into it").into());
+    }
     if args.rounds.is_some() && args.part == Part::Criterion {
         let failure = Failure::usage("--rounds: criterion has no rounds");
         return Err(failure.with_hint("its own arguments come after --").into());
@@ -138,7 +163,9 @@ async fn measured(
     let folder = folder(args, cx)?;
     let rounds = args.rounds.unwrap_or(args.part.rounds());
     let lines = match program::of(args.part) {
-        Some(program) => program.measure(rounds, &args.arguments, &folder, cx, stop).await?,
+        Some(program) => {
+            program.measure(args.build(), rounds, &args.arguments, &folder, cx, stop).await?
+        }
         None => image::measure(rounds, &args.arguments, &folder, cx, stop).await?,
     };
     let ways = Ways::from_lines(&lines)?;
@@ -149,7 +176,7 @@ async fn measured(
             title: format!("Bench: {}", args.part.name()),
             about: about.to_owned(),
             headline: headline.to_owned(),
-            environment: machine::facts(&cx.paths.root).await,
+            environment: args.facts(cx).await,
             command: typed(),
         },
     );

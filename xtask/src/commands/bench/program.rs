@@ -11,6 +11,7 @@ use crate::cargo::cargo;
 use crate::commands::{Context, fetch_models};
 use crate::exit::Failure;
 use crate::process;
+use crate::services::Profile;
 use crate::setup::{self, Goal};
 
 /// What a program writes its documents to, in the folder of the bench.
@@ -45,6 +46,7 @@ impl Program {
     /// It does not build, or fails.
     pub async fn measure(
         self,
+        build: Profile,
         rounds: u32,
         arguments: &[String],
         folder: &Path,
@@ -53,9 +55,7 @@ impl Program {
     ) -> anyhow::Result<String> {
         setup::ensure(Some(Goal::Demo), cx.ui, stop).await?;
         let measures = fs_err::canonicalize(folder)?.join(MEASURES);
-        let mut command = cargo();
-        command.current_dir(&cx.paths.root);
-        command.args(["bench", "--package", self.package, "--bench", self.name, "--"]);
+        let mut command = bench(build, self.package, &[self.name], cx);
         command.args(arguments).arg(format!("rounds={rounds}"));
         command.arg(format!("measures={}", measures.display()));
         if self.has_models {
@@ -65,6 +65,19 @@ impl Program {
         shown(command, cx, stop).await?;
         Ok(fs_err::read_to_string(measures)?)
     }
+}
+
+/// The command that builds bench programs of a package and runs them with the arguments that follow.
+pub fn bench(build: Profile, package: &str, names: &[&str], cx: &Context<'_>) -> Command {
+    let mut command = cargo();
+    command.current_dir(&cx.paths.root).arg("bench");
+    match build {
+        Profile::Release => command.args(["--package", package]),
+        // Of the whole workspace: what the tests built serves.
+        Profile::Dev => command.args(["--workspace", "--profile", "dev"]),
+    };
+    command.args(names.iter().flat_map(|name| ["--bench", name])).arg("--");
+    command
 }
 
 /// Runs a command that the user sees; with `--json`, stdout is for the document alone.
