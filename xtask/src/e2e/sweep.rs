@@ -92,6 +92,6 @@ async fn e2e_gate_compares_services_of_the_users_own() {
         "{verdict}"
     );
     let counts = world.client.job_counts().await.expect("counts");
-    assert!(counts.contains(&("succeeded".to_owned(), 28)), "{counts:?}");
+    assert!(counts.contains(&("succeeded".to_owned(), 24)), "{counts:?}");
     world.stop().await;
 }

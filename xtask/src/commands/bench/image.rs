@@ -33,36 +33,31 @@ pub async fn measure(
 ) -> anyhow::Result<String> {
     fs_err::create_dir_all(&cx.paths.home)?;
     let engine = Engine::connect().await?;
-    let measured = in_rounds(rounds, arguments, folder, cx, stop).await;
-    // Whatever happened: it was made to be measured.
-    engine.remove_image(TAG, true).await.map_err(EngineError::told)?;
-    measured
-}
-
-async fn in_rounds(
-    rounds: u32,
-    arguments: &[String],
-    folder: &Path,
-    cx: &Context<'_>,
-    stop: &CancellationToken,
-) -> anyhow::Result<String> {
-    let mut lines = String::new();
-    for round in 0..rounds {
-        let home = tempfile::Builder::new().prefix("bench-").tempdir_in(&cx.paths.home)?;
-        // Only the second one can find nothing changed: these two have no other order.
-        for way in ["everything anew", "nothing changed"] {
-            cx.ui.say(format!("round {} of {rounds}: {way}", round + 1));
-            let begun = Instant::now();
-            let built = build(arguments, home.path(), cx, stop).await?;
-            let mut values = json!({ "wall_us": begun.elapsed().as_secs_f64() * 1e6 });
-            if let Some(sent) = built["bytes_sent"].as_u64().filter(|&sent| sent > 0) {
-                values["sent_to_the_engine_bytes"] = sent.into();
+    let in_rounds = async {
+        let mut lines = String::new();
+        for round in 0..rounds {
+            let home = tempfile::Builder::new().prefix("bench-").tempdir_in(&cx.paths.home)?;
+            // Only the second one can find nothing changed: these two have no other order.
+            for way in ["everything anew", "nothing changed"] {
+                cx.ui.say(format!("round {} of {rounds}: {way}", round + 1));
+                let begun = Instant::now();
+                let built = build(arguments, home.path(), cx, stop).await?;
+                let mut values = json!({ "wall_us": begun.elapsed().as_secs_f64() * 1e6 });
+                if let Some(sent) = built["bytes_sent"].as_u64().filter(|&sent| sent > 0) {
+                    values["sent_to_the_engine_bytes"] = sent.into();
+                }
+                let line = json!({ "way": way, "round": round, "values": values });
+                lines.push_str(&format!("{line}\n"));
+                fs_err::write(folder.join("measures.jsonl"), &lines)?;
             }
-            let line = json!({ "way": way, "round": round, "values": values });
-            lines.push_str(&format!("{line}\n"));
-            fs_err::write(folder.join("measures.jsonl"), &lines)?;
         }
-    }
+        anyhow::Ok(lines)
+    };
+    let measured = in_rounds.await;
+    // Whatever happened: it was made to be measured. Why it failed is told before why it could not be removed.
+    let removed = engine.remove_image(TAG, true).await.map_err(EngineError::told);
+    let lines = measured?;
+    removed?;
     Ok(lines)
 }
 

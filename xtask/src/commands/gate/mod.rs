@@ -206,8 +206,8 @@ impl Args {
             "as many as {jobs} jobs would be sent to {before} and the other one, --max-jobs allows {allowed}"
         );
         let hint = format!(
-            "each may cost money; if you mean it: --max-jobs {jobs}; fewer looks, no null run, no warm-up \
-             and fewer jobs are in the policy"
+            "each may cost money; if you mean it: --max-jobs {jobs}; fewer looks, no null run and fewer jobs \
+             are in the policy"
         );
         Err(Failure::usage(message).with_hint(hint).into())
     }
@@ -218,6 +218,10 @@ impl Args {
         run.concurrency = self.concurrency.unwrap_or(run.concurrency);
         run.jobs = self.jobs.unwrap_or(run.jobs);
         run.seed = self.seed.unwrap_or(run.seed);
+        // A service elsewhere is not started for a run, and each job may cost money.
+        if matches!(self.arms(), [(Arm::Url(_), _), _]) {
+            run.warm_up = 0;
+        }
         policy
     }
 }

@@ -64,7 +64,7 @@ impl Gated {
         let (Some(judged), Some(page)) = (judgement, page) else {
             return Self::void(series, policy, folder, |void| void.files(&told(policy)));
         };
-        write(folder, page::files(&page))?;
+        write(folder, &page::files(&page))?;
         let scenario = page.scenario.clone();
         let found = Accepted::of(&judged, &scenario, "", "");
         let kept = Found { scenario, verdict: page::verdict(&page), found };
@@ -109,7 +109,7 @@ impl Gated {
         let files = files(&void);
         let report = files.first().map(|(name, _)| folder.join(name));
         let verdict = void.verdict();
-        write(folder, files)?;
+        write(folder, &files)?;
         let exit = match series.ended {
             Ended::Stopped => Exit::Interrupted,
             Ended::Failed(error) => {
@@ -134,7 +134,7 @@ impl Gated {
 /// What can be done where no run says more.
 const AGAIN: &str = "run it again; whole pairs that were made are judged by `--before runs:FOLDER --after runs:FOLDER`";
 
-fn write(folder: &Path, files: Vec<(&'static str, String)>) -> anyhow::Result<()> {
+fn write(folder: &Path, files: &[(&'static str, String)]) -> anyhow::Result<()> {
     files.iter().try_for_each(|(name, text)| record::replace(&folder.join(name), text))
 }
 
