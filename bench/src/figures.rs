@@ -149,9 +149,10 @@ fn memory(run: &Run) -> Option<Figure> {
 }
 
 /// What was counted: the same work has the same counts, on every machine. Jobs that fail are counted whoever was
-/// driven: times are of those that ended well, and lucky ones are quick.
+/// driven, also those of a warm-up: times are of those that ended well, and lucky ones are quick.
 fn counters(run: &Run) -> Vec<Figure> {
-    let n_failed = run.measured().filter(|it| matches!(it.outcome, Outcome::Failed(_))).count();
+    let jobs = run.samples.iter();
+    let n_failed = jobs.filter(|it| matches!(it.outcome, Outcome::Failed(_))).count();
     let failed = of_run(FAILED, Unit::Count, Better::Lower, n_failed as f64);
     let counted = run.environment.get(COUNTERS).and_then(Value::as_object);
     let counted = counted.into_iter().flatten();

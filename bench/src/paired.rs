@@ -1,6 +1,6 @@
 //! Whole runs in pairs, as the gate judges them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::gate::{Arm, Metric, Order, Pair, Role, Values};
 use crate::{Doubt, Ending, Figure, Run, Summary, comparison::Unit, figures};
@@ -48,6 +48,16 @@ pub enum PairError {
         /// Why.
         unfit: Unfit,
     },
+    /// A run does not tell a counter that others of its side do.
+    #[error("pair {}, {}: does not tell {name:?}, which other runs of its side do", pair + 1, arm.as_str())]
+    Uncounted {
+        /// Of which pair, from 0.
+        pair: usize,
+        /// Of which arm.
+        arm: Arm,
+        /// Name of the counter.
+        name: String,
+    },
     /// The runs do not have the figure that is to decide.
     #[error("expected the figure {name:?} in every run, found {}", .found.join(", "))]
     NoPrimary {
@@ -82,6 +92,9 @@ impl PairError {
     pub const fn advice(&self) -> &'static str {
         match self {
             Self::Unfit { unfit, .. } => unfit.advice(),
+            Self::Uncounted { .. } => {
+                "measure it again, or name the counter in `uncounted` of the policy"
+            }
             Self::NoPrimary { .. } => "name one of them as `primary` in the policy",
         }
     }
@@ -107,6 +120,9 @@ pub fn paired(runs: &[Runs], primary: &str) -> Result<(Vec<Metric>, Vec<Pair>), 
         let found = metrics.into_iter().map(|metric| metric.name).collect();
         return Err(PairError::NoPrimary { name: primary.to_owned(), found });
     }
+    if let Some(error) = uncounted(runs, &of_each) {
+        return Err(error);
+    }
     let pairs = runs.iter().map(|pair| Pair {
         order: pair.order,
         base: values(&pair.base),
@@ -122,6 +138,23 @@ pub fn all_runs(runs: &[Runs]) -> impl Iterator<Item = (usize, Arm, &Run)> {
         let both = [(Arm::Base, &pair.base), (Arm::Candidate, &pair.candidate)];
         let null = pair.null.as_ref().map(|null| (Arm::Null, null));
         both.into_iter().chain(null).map(move |(arm, run)| (number, arm, run))
+    })
+}
+
+/// The first run without a counter that others of its side have. What a whole side lacks, it is too old to tell.
+fn uncounted(runs: &[Runs], of_each: &[Vec<Figure>]) -> Option<PairError> {
+    let names = |figures: &[Figure]| -> BTreeSet<String> {
+        let counters = figures.iter().filter(|figure| figure.unit == Unit::Count);
+        counters.map(|figure| figure.name.clone()).collect()
+    };
+    let mut sides: [BTreeSet<String>; 2] = Default::default();
+    let side = |arm| usize::from(arm == Arm::Candidate);
+    for ((_, arm, _), figures) in all_runs(runs).zip(of_each) {
+        sides[side(arm)].extend(names(figures));
+    }
+    all_runs(runs).zip(of_each).find_map(|((pair, arm, _), figures)| {
+        let name = sides[side(arm)].difference(&names(figures)).next()?.clone();
+        Some(PairError::Uncounted { pair, arm, name })
     })
 }
 
@@ -254,6 +287,35 @@ pub(crate) mod tests {
         );
     }
 
+    #[test]
+    fn jobs_that_fail_in_each_run_are_seen_beside_one_that_failed_before() {
+        let fail = |run: &mut Run, n: usize| {
+            let samples = run.samples.iter_mut().take(n);
+            samples.for_each(|job| job.outcome = Outcome::Failed("no_clips".to_owned()));
+        };
+        let verdict = |of_each: usize| {
+            let mut runs = series(12, 1.0, 80);
+            fail(&mut runs[5].base, 1);
+            runs.iter_mut().for_each(|pair| fail(&mut pair.candidate, of_each));
+            let (metrics, pairs) = paired(&runs, PRIMARY).expect("pairs");
+            judge(&metrics, &pairs, &Rule::default()).expect("judged").verdict.as_str()
+        };
+        assert_eq!([0, 1, 2].map(verdict), ["inconclusive", "inconclusive", "regression"]);
+    }
+
+    #[test]
+    fn counts_say_what_they_say_on_a_machine_that_is_not_fit() {
+        let unfit = |n_requests| {
+            let mut runs = series(12, 1.0, n_requests);
+            for (number, pair) in (0..).zip(&mut runs) {
+                pair.null = Some(measured(900 + number, 1.3, 80));
+            }
+            let (metrics, pairs) = paired(&runs, PRIMARY).expect("pairs");
+            judge(&metrics, &pairs, &Rule::default()).expect("judged").verdict.as_str()
+        };
+        assert_eq!([80, 81].map(unfit), ["invalid", "regression"]);
+    }
+
     #[track_caller]
     fn check_refused(change: impl FnOnce(&mut Vec<Runs>), reason: &str) {
         let mut runs = series(2, 1.0, 80);
@@ -296,6 +358,18 @@ pub(crate) mod tests {
         let mut alike = series(2, 1.0, 80);
         mixed(2)(&mut alike);
         assert!(paired(&alike, PRIMARY).is_ok());
+        let uncounted = |runs: &mut Vec<Runs>| {
+            runs[1].null.as_mut().expect("a run").environment.clear();
+        };
+        let expected =
+            "pair 2, null: does not tell \"requests to chat\", which other runs of its side do";
+        check_refused(uncounted, expected);
+        let older = |runs: &mut Vec<Runs>| {
+            runs.iter_mut().for_each(|pair| pair.candidate.environment.clear());
+        };
+        let mut of_an_older_side = series(2, 1.0, 80);
+        older(&mut of_an_older_side);
+        assert!(paired(&of_an_older_side, PRIMARY).is_ok());
         let failed = |runs: &mut Vec<Runs>| {
             let samples = &mut runs[0].null.as_mut().expect("a run").samples;
             samples.iter_mut().for_each(|job| job.outcome = Outcome::Failed("x".to_owned()));

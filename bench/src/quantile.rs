@@ -60,11 +60,10 @@ impl Estimate {
         Self::of_dependent(q, n, worth, at_rank)
     }
 
-    /// A bound that holds whatever the values are worth between what was found, or a third where nothing was,
-    /// and all: a correlation of one half with the next one, which leaves a third, is not found in 55 % of
+    /// A bound that holds whatever the values are worth between what was found, or a third, and all: a correlation of one half with the next one, which leaves a third, is not found in 55 % of
     /// series of 10 and in 27 % of 20 (simulated).
     fn of_few(q: f64, n: u64, worth: u64, at_rank: &dyn Fn(u64) -> u64) -> Self {
-        let least = if worth < n { worth } else { (n / 3).max(1) };
+        let least = worth.min(n / 3).max(1);
         let lows = (least..=n).map(|worth| Some(outwards(limits(q, worth).0?, n, worth)));
         let low = lows.collect::<Option<Vec<u64>>>().and_then(|lows| lows.into_iter().min());
         Self::Bounded { low: low.map(at_rank), needs: needs(q).max(ENOUGH) }
@@ -206,7 +205,7 @@ mod tests {
         assert_eq!(estimate(100), Estimate::of(0.5, 100, &|rank| rank));
         // Fewer than a hundred that depend on each other: a bound, however much they seem to be worth.
         let few = Estimate::of_dependent(0.5, 99, 98, &|rank| rank);
-        assert_eq!(few, Estimate::Bounded { low: Some(39), needs: 100 });
+        assert_eq!(few, Estimate::Bounded { low: Some(32), needs: 100 });
         let few = Estimate::of_dependent(0.99, 99, 98, &|rank| rank);
         assert!(matches!(few, Estimate::Bounded { needs: 368, .. }), "{few:?}");
         // Jobs: however independent they look.

@@ -39,6 +39,21 @@ pub fn confidence(share: f64) -> String {
     ((share * 1e5).round() / 1e3).to_string()
 }
 
+/// A share as a change: `+1.2 %`.
+pub fn change(share: f64) -> String {
+    format!("{:+.1} %", share * 100.0)
+}
+
+/// The ends of an interval of a change, one of which may be infinite: `-0.3 % to +2.7 %`, `less than +2.7 %`.
+pub fn changes([low, high]: [f64; 2]) -> String {
+    match (low.is_finite(), high.is_finite()) {
+        (true, true) => format!("{} to {}", change(low), change(high)),
+        (true, false) => format!("more than {}", change(low)),
+        (false, true) => format!("less than {}", change(high)),
+        (false, false) => "of any size".to_owned(),
+    }
+}
+
 /// [`quantile`] without its name, for a cell of a table. Where jobs wait for one another, what was seen is
 /// told beside what it is worth: `9.87 s seen, > 9.12 s (n = 80, worth 10; needs 72)`.
 pub fn estimate(times: &Distribution, q: f64) -> String {
@@ -63,6 +78,14 @@ mod tests {
     fn how_sure_an_interval_is_has_no_digits_of_a_float() {
         let found = [0.99, 0.95, 1.0 - 0.001 - 0.0005].map(confidence);
         assert_eq!(found, ["99", "95", "99.85"]);
+    }
+
+    #[test]
+    fn an_interval_may_have_one_end() {
+        let (low, high) = (f64::NEG_INFINITY, f64::INFINITY);
+        let found = [[-0.003, 0.027], [low, 0.027], [-0.003, high], [low, high]].map(changes);
+        let expected = ["-0.3 % to +2.7 %", "less than +2.7 %", "more than -0.3 %", "of any size"];
+        assert_eq!(found, expected);
     }
 
     #[test]

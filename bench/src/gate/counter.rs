@@ -30,9 +30,11 @@ pub enum CountWord {
     Same,
     /// Each run of the candidate has a better one, or the same.
     Better,
-    /// A run of the candidate has a worse one: it fails, by however little.
+    /// A run of the candidate has a worse one, or each has where those of the base differ: it fails, by
+    /// however little.
     Worse,
-    /// Runs of the base differ, so it is no counter. Null runs are runs of the base.
+    /// Runs of the base differ, so it is no counter, and not all of the candidate's are worse. Null runs are runs
+    /// of the base.
     Unsteady,
     /// There are too few pairs.
     Unknown,
@@ -64,7 +66,14 @@ fn word(base: [f64; 2], candidate: [f64; 2], better: Better) -> CountWord {
         Better::Lower => base[1] - candidate[1],
         Better::Higher => candidate[0] - base[0],
     };
-    if base[0] < base[1] {
+    // Each run of the candidate is worse than any of the base, however much those differ.
+    let is_apart = match better {
+        Better::Lower => candidate[0] > base[1],
+        Better::Higher => candidate[1] < base[0],
+    };
+    if is_apart {
+        CountWord::Worse
+    } else if base[0] < base[1] {
         CountWord::Unsteady
     } else if worst < 0.0 {
         CountWord::Worse

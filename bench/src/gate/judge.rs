@@ -77,16 +77,19 @@ impl<'a> Judge<'a> {
         let metric = || primary.metric.name.clone();
         let worsening = primary.worsening();
         let walsh = walsh_averages(&worsening);
-        if let Some(ratio) = primary.null_worsening().and_then(|null| self.null_differs(&null)) {
+        let count_worse = |metric| Reason::CountWorse { metric };
+        let mut worse: Vec<Reason> = counts(counters, CountWord::Worse, count_worse).collect();
+        let null = primary.null_worsening().and_then(|null| self.null_differs(&null));
+        // Counts have no noise: what they say holds on any machine, what times say does not.
+        if let (Some(ratio), true) = (null, worse.is_empty()) {
             let ratio = natural(primary.metric, ratio).exp();
             return Verdict::Invalid {
                 reasons: vec![Reason::NullDiffers { metric: metric(), ratio }],
             };
         }
-        let is_worse = self.fails(&walsh);
-        let mut worse: Vec<Reason> =
-            is_worse.then(|| Reason::Worse { metric: metric() }).into_iter().collect();
-        worse.extend(counts(counters, CountWord::Worse, |metric| Reason::CountWorse { metric }));
+        if null.is_none() && self.fails(&walsh) {
+            worse.insert(0, Reason::Worse { metric: metric() });
+        }
         if !worse.is_empty() {
             return Verdict::Regression { reasons: worse };
         }

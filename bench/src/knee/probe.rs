@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::comparison::interval_of_share;
 use crate::text::{duration, percentile};
 use crate::validity::{Confidence, growth};
-use crate::{Distribution, Doubt, Ending, Estimate, Outcome, Rate, Run, Summary};
+use crate::{
+    Distribution, Doubt, Ending, Estimate, Outcome, Rate, Run, Sample, Summary, dependence,
+};
 
 /// What surely does not pile up, as a share of the jobs that come, in a service that keeps up.
 const KEPT_UP: f64 = 0.04;
@@ -97,7 +99,13 @@ impl Probe<'_> {
         if self.max_failed <= 0.0 {
             return if n_failed == 0 { Held::Yes } else { Held::No(said()) };
         }
-        let Some([low, high]) = interval_of_share(n_failed as u64, n as u64, n as u64) else {
+        // Jobs that fail do so together: as many are they worth as the failures in the order of sending.
+        let mut jobs: Vec<&Sample> =
+            run.measured().filter(|job| job.outcome != Outcome::Cancelled).collect();
+        jobs.sort_by_key(|job| (job.sent_us, job.job));
+        let is_failed = |job: &&Sample| u64::from(matches!(job.outcome, Outcome::Failed(_)));
+        let worth = dependence::worth(&jobs.iter().map(is_failed).collect::<Vec<_>>());
+        let Some([low, high]) = interval_of_share(n_failed as u64, n as u64, worth) else {
             return Held::Unsure("no job ended".to_owned());
         };
         if high <= self.max_failed {
@@ -139,7 +147,7 @@ impl Slo {
                 duration(limit)
             )),
             Estimate::Bounded { needs, .. } => Held::Unsure(format!(
-                "{name} needs {needs} independent jobs, the probe has {} that are worth {}",
+                "{name} takes {needs} jobs at least, the probe has {} that are worth {}",
                 latency.n(),
                 latency.worth()
             )),

@@ -7,7 +7,7 @@ use super::canvas::{Canvas, Drawn, Head, picture};
 use super::legend::{Entry, Legend};
 use super::nothing;
 use super::theme::{FIRST, INK, MARGIN, RIGHT, SECOND, SMALL, SOFT, WIDTH, words};
-use crate::text;
+use crate::text::{self, change, changes};
 
 /// One pair of runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +25,8 @@ pub struct Pairs<'a> {
     pub metric: &'a str,
     /// In the order in which they were made.
     pub pairs: &'a [Pair],
-    /// The shift of all pairs with the ends of its interval, as changes. None: there is none.
+    /// The shift of all pairs with the ends of its interval, as changes; one end may be infinite. None: there is
+    /// none.
     pub shift: Option<[f64; 3]>,
     /// How sure the interval is, such as 0.99.
     pub confidence: f64,
@@ -68,10 +69,9 @@ fn caption(Pairs { pairs, shift, confidence, .. }: &Pairs<'_>) -> String {
     let n = pairs.len();
     match shift {
         Some([value, low, high]) => format!(
-            "{n} pairs; shift {} ({} to {}, {} % interval)",
-            percent(*value),
-            percent(*low),
-            percent(*high),
+            "{n} pairs; shift {} ({}, {} % interval)",
+            change(*value),
+            changes([*low, *high]),
             text::confidence(*confidence)
         ),
         None => {
@@ -80,18 +80,13 @@ fn caption(Pairs { pairs, shift, confidence, .. }: &Pairs<'_>) -> String {
     }
 }
 
-/// `+1.2 %`.
-fn percent(change: f64) -> String {
-    format!("{:+.1} %", change * 100.0)
-}
-
 fn described(shown: &Pairs<'_>) -> String {
     let changes = shown.pairs.iter().map(|pair| {
         let order = if pair.is_before_first { "" } else { " (after made first)" };
-        format!("{}{order}", percent(pair.change))
+        format!("{}{order}", change(pair.change))
     });
     let changes: Vec<String> = changes.collect();
-    format!("Limit {}. Changes: {}.", percent(shown.limit), changes.join(", "))
+    format!("Limit {}. Changes: {}.", change(shown.limit), changes.join(", "))
 }
 
 /// A change in percent that a scale can hold.
@@ -101,7 +96,8 @@ fn drawn(change: f64) -> f64 {
 
 /// The least and the most that is drawn, percent.
 fn extremes(shown: &Pairs<'_>) -> (f64, f64) {
-    let ends = shown.shift.iter().flatten().copied().chain([shown.limit]);
+    let ends = shown.shift.iter().flatten().copied().filter(|end| end.is_finite());
+    let ends = ends.chain([shown.limit]);
     let all = shown.pairs.iter().map(|pair| pair.change).chain(ends).map(drawn);
     all.fold((0.0, 0.0), |(least, most): (f64, f64), it| (least.min(it), most.max(it)))
 }
@@ -115,6 +111,9 @@ fn band(canvas: &Canvas<'_>, chart: &Chart<'_>, shown: &Pairs<'_>) -> Drawn {
     let n = shown.pairs.len();
     canvas.line(&across(chart, 0.0, n), SOFT, 1.5)?;
     let Some([value, low, high]) = shown.shift else { return Ok(()) };
+    // An end that is not there is where the chart ends.
+    let (least, most) = extremes(shown);
+    let [low, high] = [low.max(least / 100.0 * 1.05), high.min(most / 100.0 * 1.05)];
     let [left, _] = across(chart, high, n);
     let [_, right] = across(chart, low, n);
     canvas.rect(left, (right.0 - left.0, right.1 - left.1), FIRST.mix(0.18))?;
@@ -124,7 +123,7 @@ fn band(canvas: &Canvas<'_>, chart: &Chart<'_>, shown: &Pairs<'_>) -> Drawn {
 fn limit(canvas: &Canvas<'_>, chart: &Chart<'_>, shown: &Pairs<'_>) -> Drawn {
     let [left, right] = across(chart, shown.limit, shown.pairs.len());
     canvas.dashes(&[left, right], SECOND, 2.0)?;
-    let text = format!("limit {}", percent(shown.limit));
+    let text = format!("limit {}", change(shown.limit));
     let above = if shown.limit >= 0.0 { -10.0 } else { 10.0 };
     canvas.label((right.0 - 8.0, right.1 + above), &text, &words(SMALL, INK).pos(RIGHT))
 }

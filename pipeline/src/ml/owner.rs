@@ -15,6 +15,9 @@ use super::MlError;
 use super::memory::Memory;
 use crate::elsewhere;
 
+/// Loads of each model.
+const LOADS: &str = "reelbench_model_loads_total";
+
 /// What an owner thread can own.
 pub(super) trait Model: Sized + 'static {
     /// A question.
@@ -105,6 +108,8 @@ impl<M: Model> Owner<M> {
         gathering: Gathering,
         load: impl Fn() -> Result<M, MlError> + Send + 'static,
     ) -> Result<Self, MlError> {
+        // It is told of before it is loaded, and also where it never is.
+        metrics::counter!(LOADS, "model" => name.to_owned()).increment(0);
         let (messages, queue) = mpsc::channel();
         let messages = Arc::new(messages);
         let first = if residence.preload { Readiness::Loading } else { Readiness::Ready };
@@ -240,7 +245,7 @@ impl<M: Model> Thread<M> {
     }
 
     fn load(&self) -> Result<M, MlError> {
-        metrics::counter!("reelbench_model_loads_total", "model" => self.name.clone()).increment(1);
+        metrics::counter!(LOADS, "model" => self.name.clone()).increment(1);
         let itself = Weak::clone(&self.itself);
         self.residence.memory.enter(&self.name, self.residence.bytes, move || {
             if let Some(owner) = itself.upgrade() {

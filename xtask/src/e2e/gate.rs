@@ -172,6 +172,8 @@ async fn e2e_gate_refuses_what_makes_no_sense_before_any_work() {
     check(&["--before", "runs:a"], "runs:a is runs that were kept, here is what is started here")
         .await;
     check(&["--same", "--after-set", "jobs.concurrency=1"], "against itself").await;
+    let kept = ["--same", "--before", "runs:a", "--after", "runs:a"];
+    check(&kept, "runs that were kept are judged").await;
     check(&["--input", "body.json", "--same"], "are for url:URL").await;
     let services = ["--before", "url:http://127.0.0.1:9", "--after", "url:http://127.0.0.1:10"];
     check(&services, "expected the body of each request, --input FILE").await;

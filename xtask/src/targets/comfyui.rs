@@ -195,8 +195,9 @@ impl ComfyuiTarget {
     }
 
     /// Takes a run out of the queue, or stops it. Older servers stop whatever runs when they are asked to
-    /// stop one: only a run that the server says it works on is stopped. What was heard of it does not tell:
-    /// it may begin while it is taken out, for the run before it was stopped too.
+    /// stop one: only a run that the server says it works on is stopped, so that another is stopped at most where
+    /// it begins between two requests. What was heard of it does not tell: it may begin while it is taken out, for
+    /// the run before it was stopped too.
     async fn cancel(&self, prompt_id: &str) -> anyhow::Result<()> {
         let delete = json!({ "delete": [prompt_id] });
         let request = self.service.request(Method::POST, "queue")?.json(&delete);

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 pub use self::objectives::{Objective, Promise, PromiseError};
 pub use self::of::Told;
 pub use self::pooled::Pooled;
-use self::sections::{counted, percent};
+use self::sections::counted;
 pub use self::void::Void;
 use crate::Distribution;
 use crate::comparison::{Better, Difference, Unit};
@@ -118,7 +118,7 @@ pub struct Effect {
     pub before: Option<f64>,
     /// What it is.
     pub after: Option<f64>,
-    /// After/before less 1, and the ends of its interval. None: it has none.
+    /// After/before less 1, and the ends of its interval, of which one may be infinite. None: it has none.
     pub change: Option<[f64; 3]>,
 }
 
@@ -158,10 +158,10 @@ pub struct StageEffect {
 pub struct Counter {
     /// What.
     pub name: String,
-    /// How many a run.
-    pub before: u64,
-    /// How many a run.
-    pub after: u64,
+    /// The least and the most of a run.
+    pub before: [u64; 2],
+    /// The least and the most of a run.
+    pub after: [u64; 2],
 }
 
 /// Something that speaks against a figure, and what can be done.
@@ -218,10 +218,9 @@ pub fn verdict(gate: &Gate) -> String {
     let Gate { primary, confidence, limit, .. } = gate;
     let change = match primary.change {
         Some([change, low, high]) => format!(
-            "{} ({} to {}, {} % interval)",
-            percent(change),
-            percent(low),
-            percent(high),
+            "{} ({}, {} % interval)",
+            text::change(change),
+            text::changes([low, high]),
             text::confidence(*confidence)
         ),
         None => "without an interval".to_owned(),
@@ -230,7 +229,7 @@ pub fn verdict(gate: &Gate) -> String {
         "{} {change}, {}, limit {}",
         primary.name,
         counted(gate.pairs.len(), "pair"),
-        percent(*limit)
+        text::change(*limit)
     );
     match &gate.ruling {
         Ruling::Pass => format!("PASS: {found}"),

@@ -90,14 +90,14 @@ impl Known {
     }
 
     fn effect(&self, effect: &gate::Effect) -> Effect {
-        let ends = effect.low.zip(effect.high);
+        let ends = ends(effect);
         Effect {
             name: effect.metric.name.clone(),
             unit: self.0.get(&effect.metric.name).map_or(Unit::Count, |figure| figure.unit),
             better: effect.metric.better,
             before: Some(effect.base),
             after: Some(effect.candidate),
-            change: ends.map(|(low, high)| [effect.ratio - 1.0, low - 1.0, high - 1.0]),
+            change: ends.map(|[low, high]| [effect.ratio - 1.0, low, high]),
         }
     }
 
@@ -143,12 +143,20 @@ fn ruling(judged: &Judgement, rule: &Rule) -> Ruling {
     }
 }
 
+/// The ends of the interval as changes. A look at which nothing fails, or nothing passes, has one of them: then
+/// the other is infinite.
+fn ends(effect: &gate::Effect) -> Option<[f64; 2]> {
+    let or = |end: Option<f64>, none: f64| end.map_or(none, |ratio| ratio - 1.0);
+    let is_known = effect.low.is_some() || effect.high.is_some();
+    is_known.then(|| [or(effect.low, f64::NEG_INFINITY), or(effect.high, f64::INFINITY)])
+}
+
 fn null(null: &gate::Effect, judged: &Judgement) -> Option<Null> {
     let differs = |reason: &Reason| matches!(reason, Reason::NullDiffers { .. });
-    let (low, high) = null.low.zip(null.high)?;
+    let [low, high] = ends(null)?;
     Some(Null {
         n_pairs: judged.n_pairs,
-        change: [null.ratio - 1.0, low - 1.0, high - 1.0],
+        change: [null.ratio - 1.0, low, high],
         is_quiet: !judged.verdict.reasons().iter().any(differs),
     })
 }
@@ -161,8 +169,8 @@ fn has_some(count: &&gate::Count) -> bool {
 fn counter(count: &gate::Count) -> Counter {
     Counter {
         name: count.metric.name.clone(),
-        before: count.base[1] as u64,
-        after: count.candidate[1] as u64,
+        before: count.base.map(|n| n as u64),
+        after: count.candidate.map(|n| n as u64),
     }
 }
 

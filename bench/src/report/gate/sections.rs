@@ -5,6 +5,7 @@ use super::{Advice, Counter, Effect, Gate, Null, Ruling, Slot, StageEffect};
 use crate::comparison::{Better, Difference};
 use crate::page::Block;
 use crate::picture::{self, Pairs};
+use crate::text::{change, changes};
 use crate::{Distribution, text};
 
 /// `1 pair`, `12 pairs`.
@@ -12,13 +13,9 @@ pub(super) fn counted(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
-/// `+1.2 %`.
-pub(super) fn percent(change: f64) -> String {
-    format!("{:+.1} %", change * 100.0)
-}
-
+/// `+1.2 % (-0.3 % to +2.7 %)`.
 pub(super) fn interval([value, low, high]: [f64; 3]) -> String {
-    format!("{} ({} to {})", percent(value), percent(low), percent(high))
+    format!("{} ({})", change(value), changes([low, high]))
 }
 
 pub(super) fn warnings(gate: &Gate) -> Option<Block> {
@@ -41,16 +38,16 @@ pub(super) fn primary(gate: &Gate) -> Vec<Block> {
     let null = gate.null.as_ref().map_or_else(
         || "not asked".to_owned(),
         |Null { n_pairs, change, is_quiet }| {
-            let quiet = if *is_quiet { "quiet" } else { "NOT QUIET" };
-            format!("{quiet}: {}, {}", interval(*change), counted(*n_pairs, "pair"))
+            let word = if *is_quiet { "no difference shown" } else { "DIFFERS" };
+            format!("{word}: {}, {}", interval(*change), counted(*n_pairs, "pair"))
         },
     );
     let rows = [
         row("before", known(gate.primary.before)),
         row("after", known(gate.primary.after)),
         row("change", gate.primary.change.map_or_else(unknown, interval)),
-        row("limit", percent(gate.limit)),
-        row("least change that would be seen", gate.least_seen.map_or_else(unknown, percent)),
+        row("limit", change(gate.limit)),
+        row("least change that would be seen", gate.least_seen.map_or_else(unknown, change)),
         row("pairs of runs", gate.pairs.len().to_string()),
         row("jobs, before and after", format!("{}, {}", gate.n_jobs[0], gate.n_jobs[1])),
         row("the same program against itself", null),
@@ -73,7 +70,7 @@ pub(super) fn primary(gate: &Gate) -> Vec<Block> {
 /// `+0.4 % (p = 0.210)`.
 fn slot(slot: Slot) -> String {
     let there = if slot.is_there { ", more than chance: the interval is wider for it" } else { "" };
-    format!("{} (p = {:.3}{there})", percent(slot.change), slot.p)
+    format!("{} (p = {:.3}{there})", change(slot.change), slot.p)
 }
 
 /// What an interval of a change says.
@@ -114,13 +111,22 @@ pub(super) fn counters(gate: &Gate) -> Vec<Block> {
         return Vec::new();
     }
     let rows = gate.counters.iter().map(|Counter { name, before, after }| {
-        let word = if before == after { "same" } else { "CHANGED" };
-        [name.clone(), before.to_string(), after.to_string(), word.to_owned()]
+        let word = match (before, after) {
+            ([least, most], _) if least < most => "UNSTEADY",
+            _ if before == after => "same",
+            _ => "CHANGED",
+        };
+        [name.clone(), range(*before), range(*after), word.to_owned()]
     });
     vec![
         Block::heading("Counted, and never noisy"),
         Block::table(["what", "before", "after", "reads"], rows),
     ]
+}
+
+/// `80`, or `79 to 81`.
+fn range([least, most]: [u64; 2]) -> String {
+    if least == most { least.to_string() } else { format!("{least} to {most}") }
 }
 
 pub(super) fn latencies(gate: &Gate) -> Vec<Block> {

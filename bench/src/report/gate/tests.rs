@@ -47,8 +47,8 @@ pub(crate) fn regression() -> Gate {
             share: 0.27,
         }],
         counters: vec![
-            Counter { name: "encodes".to_owned(), before: 80, after: 80 },
-            Counter { name: "requests".to_owned(), before: 400, after: 402 },
+            Counter { name: "encodes".to_owned(), before: [80; 2], after: [80; 2] },
+            Counter { name: "requests".to_owned(), before: [400; 2], after: [402; 2] },
         ],
         objectives: vec![
             Objective {
@@ -187,9 +187,43 @@ fn a_counter_that_one_side_does_not_tell_is_named() {
     };
     let mut runs = crate::paired::tests::series(12, 1.0, 80);
     assert!(!page(&runs).contains("counted and not judged"));
-    runs[4].base.environment.remove(crate::COUNTERS);
+    for pair in &mut runs {
+        pair.candidate.environment.remove(crate::COUNTERS);
+    }
     let markdown = page(&runs);
     assert!(markdown.contains("counted and not judged: requests to chat"), "{markdown}");
+}
+
+#[test]
+fn a_pass_of_the_first_look_says_what_it_is_less_than() {
+    let runs = crate::paired::tests::series(8, 1.0, 80);
+    let (metrics, pairs) = crate::paired(&runs, crate::PRIMARY).expect("pairs");
+    let rule = crate::gate::Rule::default();
+    let judged = crate::gate::judge(&metrics, &pairs, &rule).expect("judged");
+    let gate = Gate::of(&judged, &rule, &runs, Told::default()).expect("runs");
+    let line = verdict(&gate);
+    // At eight pairs nothing can fail, so that the interval has its upper end alone.
+    assert!(line.starts_with("PASS: latency p50 ") && line.contains(" % (less than +"), "{line}");
+    assert!(line.ends_with(", 99.6 % interval), 8 pairs, limit +2.0 %"), "{line}");
+    let page = page(&gate);
+    assert!(page.markdown().contains("no difference shown: "), "{}", page.markdown());
+    for (_, picture) in page.pictures() {
+        assert!(!picture.contains("NaN") && !picture.contains("inf"), "{picture}");
+    }
+}
+
+#[test]
+fn a_counter_that_varies_is_shown_as_it_is() {
+    let mut runs = crate::paired::tests::series(12, 1.0, 80);
+    let counted = serde_json::json!({ "requests to chat": 81 });
+    runs[3].base.environment.insert(crate::COUNTERS.to_owned(), counted);
+    let (metrics, pairs) = crate::paired(&runs, crate::PRIMARY).expect("pairs");
+    let rule = crate::gate::Rule::default();
+    let judged = crate::gate::judge(&metrics, &pairs, &rule).expect("judged");
+    let page = page(&Gate::of(&judged, &rule, &runs, Told::default()).expect("runs")).markdown();
+    let row = page.lines().find(|line| line.starts_with("| requests to chat")).expect("a row");
+    let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+    assert_eq!(cells[2..5], ["80 to 81", "80", "UNSTEADY"]);
 }
 
 #[test]
@@ -213,7 +247,7 @@ fn runs_have_pooled_percentiles_and_objectives_and_neither_decides() {
     assert!(p50 != other && p50[0].to_bits() == other[0].to_bits(), "another seed: {other:?}");
     let kept: Vec<Option<bool>> = found.objectives.iter().map(|it| it.is_kept).collect();
     assert_eq!(kept, [Some(false), Some(true), Some(true)]);
-    assert_eq!(found.objectives[2].seen, "0.0 % (0.0 % to 0.8 %; 0 of 480 jobs)");
+    assert_eq!(found.objectives[2].seen, "0.0 % (0.0 % to 26.5 %; 0 of 480 jobs in 12 runs)");
     assert_eq!((plain.objectives.len(), &plain.ruling), (0, &found.ruling));
     let page = page(&found);
     for text in [page.markdown(), words(&page.html()), page.json()] {

@@ -45,7 +45,8 @@ fn more(judged: &Judgement, rule: &Rule) -> String {
     let is_last = rule.next_look(judged.n_pairs).is_none();
     match &judged.verdict {
         Verdict::Inconclusive { more_pairs: Some(more), .. } if is_last => format!(
-            "more jobs a run (`jobs` of the policy), a quieter machine, or a last look at {} pairs in the policy",
+            "more jobs a run (`jobs` of the policy), a quieter machine, or a last look at {} pairs in the policy, \
+             whose levels are then divided anew",
             judged.n_pairs + more
         ),
         Verdict::Inconclusive { more_pairs: None, .. } => {

@@ -32,7 +32,7 @@ pub async fn calibrated(
     let schedule = Schedule { seed: policy.run.seed, has_null: false };
     let n_pairs = policy.gate.calibration.pairs;
     let mut series = series::pairs(arms, schedule, n_pairs, folder, cx, stop).await?;
-    let told = told(policy);
+    let told = told(policy, &series);
     let void = |void: &Void<'_>| {
         let title = format!("Calibration: {}", void.scenario);
         page::files(&Page { title, ..void.page(&told) }).to_vec()

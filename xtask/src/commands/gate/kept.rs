@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bench::gate::Arm as Side;
-use bench::{Run, Runs};
+use bench::{Ending, Run, Runs};
 
 use super::series::{RUNS, folder_name, order};
 use crate::exit::Failure;
@@ -19,10 +19,11 @@ use crate::record::RUN;
 /// A folder without runs, a run that cannot be read, another number of runs on either side, the same runs on
 /// both: usage.
 pub fn kept(before: &Path, after: &Path) -> anyhow::Result<Vec<Runs>> {
-    if let Some(runs) = of_gate(before, after)? {
+    let is_one = fs_err::canonicalize(before)? == fs_err::canonicalize(after)?;
+    if is_one && let Some(runs) = of_gate(before)? {
         return Ok(runs);
     }
-    if before == after {
+    if is_one {
         let message = format!("{}: expected two folders, found one twice", before.display());
         let hint = "the folder of a gate, which has the runs of both sides, may stand twice";
         return Err(Failure::usage(message).with_hint(hint).into());
@@ -46,14 +47,11 @@ pub fn kept(before: &Path, after: &Path) -> anyhow::Result<Vec<Runs>> {
     Ok(bases.into_iter().zip(candidates).map(pair).collect())
 }
 
-/// The whole pairs of one gate. None: it is none, or there are two.
-fn of_gate(before: &Path, after: &Path) -> anyhow::Result<Option<Vec<Runs>>> {
-    if before != after {
-        return Ok(None);
-    }
-    let bases = numbered(before, Side::Base)?;
-    let mut candidates = numbered(before, Side::Candidate)?;
-    let mut nulls = numbered(before, Side::Null)?;
+/// The whole pairs of a gate. None: it is none.
+fn of_gate(folder: &Path) -> anyhow::Result<Option<Vec<Runs>>> {
+    let bases = numbered(folder, Side::Base)?;
+    let mut candidates = numbered(folder, Side::Candidate)?;
+    let mut nulls = numbered(folder, Side::Null)?;
     let has_null = !nulls.is_empty();
     let whole = bases.into_iter().filter_map(|(number, base)| {
         let null = nulls.remove(&number);
@@ -70,7 +68,8 @@ fn pair(base: Run, candidate: Run, null: Option<Run>) -> Runs {
     Runs { order: order(&base, &candidate), base, candidate, null }
 }
 
-/// The runs of a side in the folder of a gate, by the numbers of their pairs. None: it is no such folder.
+/// The runs of a side in the folder of a gate that came to their end, by the numbers of their pairs. None: it is
+/// no such folder.
 fn numbered(folder: &Path, side: Side) -> anyhow::Result<BTreeMap<usize, Run>> {
     let runs = folder.join(RUNS);
     let mut found = BTreeMap::new();
@@ -85,9 +84,11 @@ fn numbered(folder: &Path, side: Side) -> anyhow::Result<BTreeMap<usize, Run>> {
             continue;
         };
         let file = entry.path().join(RUN);
-        // A run that was stopped before its first job has no file.
-        if file.is_file() {
-            found.insert(number, read(&file)?);
+        // A run that was stopped before its first job has no file, and one that was stopped or whose target died is
+        // of no pair.
+        let run = file.is_file().then(|| read(&file)).transpose()?;
+        if let Some(run) = run.filter(|run| run.ending == Ending::Complete) {
+            found.insert(number, run);
         }
     }
     Ok(found)

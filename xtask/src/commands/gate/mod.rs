@@ -144,7 +144,11 @@ impl Args {
         }
         let [(before, before_flags), (after, after_flags)] = &arms;
         // The folder of a gate has the runs of both sides.
-        let may_be_same = self.same || matches!(before, Arm::Runs(_));
+        let are_kept = matches!(before, Arm::Runs(_));
+        if self.same && are_kept {
+            return Err(Failure::usage("--same measures; runs that were kept are judged").into());
+        }
+        let may_be_same = self.same || are_kept;
         if before == after && before_flags == after_flags && !may_be_same {
             let hint = "--base COMMIT, --before-profile baseline, or --same to see what this machine \
                         calls a difference";

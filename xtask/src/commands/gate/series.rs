@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bench::gate::{self, Accepted, Arm as Side, Judgement, Order, Schedule, Slot, Verdict};
-use bench::{PairError, Run, Runs, Unfit};
+use bench::{Doubt, PairError, Run, Runs, Unfit};
 use tokio_util::sync::CancellationToken;
 
 use super::policy::Policy;
@@ -12,6 +12,10 @@ use crate::record::RunFolder;
 
 /// The folder with the runs, in that of a gate.
 pub const RUNS: &str = "runs";
+
+/// So many runs of a gate are made again where the driver was late: what else this machine did has nothing to do
+/// with what is compared. Where it happens more often, the machine is not fit.
+const MOST_AGAIN: usize = 3;
 
 /// What a run is called there; `pair` is from 1.
 pub fn folder_name(pair: usize, side: Side) -> String {
@@ -37,6 +41,8 @@ pub struct Series {
     pub rest: Vec<(usize, Side, Run)>,
     /// How it ended.
     pub ended: Ended,
+    /// Runs that were made again, for the driver was late in them.
+    pub n_again: usize,
 }
 
 /// How a series of runs ended.
@@ -64,7 +70,7 @@ pub struct Judged {
 impl Series {
     /// Pairs that were made before.
     pub const fn kept(pairs: Vec<Runs>) -> Self {
-        Self { pairs, rest: Vec::new(), ended: Ended::Whole }
+        Self { pairs, rest: Vec::new(), ended: Ended::Whole, n_again: 0 }
     }
 
     /// Every run, in the order in which they were made: of which pair, from 0, and which arm.
@@ -165,7 +171,11 @@ pub async fn pairs(
 
 /// Runs as they come, in the order in which they were made.
 #[derive(Debug, Default)]
-struct Made(Vec<(Slot, Run)>);
+struct Made {
+    runs: Vec<(Slot, Run)>,
+    /// Runs that were made again.
+    n_again: usize,
+}
 
 impl Made {
     /// Makes the runs of `slots` that are not there yet, as far as each of them can be judged.
@@ -177,9 +187,10 @@ impl Made {
         cx: &Context<'_>,
         stop: &CancellationToken,
     ) -> anyhow::Result<Ended> {
-        for (number, slot) in slots.iter().enumerate().skip(self.0.len()) {
+        while let Some(slot) = slots.get(self.runs.len()) {
             let (pair, arm) = (slot.pair + 1, slot.arm.as_str());
-            cx.ui.say(format!("run {} of {}: pair {pair}, {arm}", number + 1, slots.len()));
+            let number = self.runs.len() + 1;
+            cx.ui.say(format!("run {number} of {}: pair {pair}, {arm}", slots.len()));
             let at = folder.join(RUNS).join(folder_name(pair, slot.arm));
             let run_folder = RunFolder::create(Some(&at), &cx.paths, "gate")?;
             let run = match arms.measure(slot.arm, &run_folder).await {
@@ -190,14 +201,24 @@ impl Made {
                 }
             };
             run_folder.save(&run)?;
-            self.0.push((*slot, run));
+            let first = self.runs.first().map_or(&run, |(_, first)| first);
+            let unfit = Unfit::of(first, &run).filter(|_| !stop.is_cancelled());
+            let is_late = matches!(unfit, Some(Unfit::Doubtful(Doubt::Late(_))));
+            if is_late && self.n_again < MOST_AGAIN {
+                self.n_again += 1;
+                cx.ui.warn(format!(
+                    "pair {pair}, {arm}: the driver was late: the run is made again"
+                ));
+                let kept = at.with_file_name(format!("{pair:02}-{arm}-late-{}", self.n_again));
+                fs_err::rename(&at, kept)?;
+                continue;
+            }
+            self.runs.push((*slot, run));
             if stop.is_cancelled() {
                 return Ok(Ended::Stopped);
             }
             // No later run mends it: whatever else was measured would be for nothing.
-            if let [(_, first), ..] = &*self.0
-                && let Some(unfit) = self.0.last().and_then(|(_, run)| Unfit::of(first, run))
-            {
+            if let Some(unfit) = unfit {
                 let (pair, arm) = (slot.pair, slot.arm);
                 return Ok(Ended::Unfit(PairError::Unfit { pair, arm, unfit }));
             }
@@ -207,15 +228,15 @@ impl Made {
 
     /// What is there, in pairs: those of which every run is there and came to its end.
     fn series(&self, ended: Ended) -> Series {
-        let has_null = self.0.iter().any(|(slot, _)| slot.arm == Side::Null);
-        let n_pairs = self.0.iter().map(|(slot, _)| slot.pair + 1).max().unwrap_or(0);
+        let has_null = self.runs.iter().any(|(slot, _)| slot.arm == Side::Null);
+        let n_pairs = self.runs.iter().map(|(slot, _)| slot.pair + 1).max().unwrap_or(0);
         let (mut pairs, mut rest) = (Vec::new(), Vec::new());
         for pair in 0..n_pairs {
             let of = |side: Side| {
                 let is_it = |(slot, run): &&(Slot, Run)| {
                     (slot.pair, slot.arm) == (pair, side) && run.ending == bench::Ending::Complete
                 };
-                self.0.iter().find(is_it).map(|(_, run)| run.clone())
+                self.runs.iter().find(is_it).map(|(_, run)| run.clone())
             };
             match (of(Side::Base), of(Side::Candidate), of(Side::Null)) {
                 (Some(base), Some(candidate), null) if null.is_some() == has_null => {
@@ -223,14 +244,14 @@ impl Made {
                     pairs.push(Runs { order, base, candidate, null });
                 }
                 _ => rest.extend(
-                    self.0
+                    self.runs
                         .iter()
                         .filter(|(slot, _)| slot.pair == pair)
                         .map(|(slot, run)| (pair, slot.arm, run.clone())),
                 ),
             }
         }
-        Series { pairs, rest, ended }
+        Series { pairs, rest, ended, n_again: self.n_again }
     }
 }
 

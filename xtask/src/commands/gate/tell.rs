@@ -58,11 +58,12 @@ impl Gated {
     /// The folder cannot be written; a run could not be made.
     pub fn new(found: Judged, policy: &Policy, folder: &Path) -> anyhow::Result<Self> {
         let Judged { series, judgement } = found;
-        let page = judgement
-            .as_ref()
-            .and_then(|judged| Gate::of(judged, &policy.gate, &series.pairs, told(policy)));
+        let page = judgement.as_ref().and_then(|judged| {
+            Gate::of(judged, &policy.gate, &series.pairs, told(policy, &series))
+        });
         let (Some(judged), Some(page)) = (judgement, page) else {
-            return Self::void(series, policy, folder, |void| void.files(&told(policy)));
+            let told = told(policy, &series);
+            return Self::void(series, policy, folder, |void| void.files(&told));
         };
         write(folder, &page::files(&page))?;
         let scenario = page.scenario.clone();
@@ -148,14 +149,19 @@ const fn exit(verdict: &Verdict) -> Exit {
 }
 
 /// What is known of a gate beside its runs.
-pub fn told(policy: &Policy) -> Told {
+pub fn told(policy: &Policy, series: &Series) -> Told {
     let looks: Vec<String> = policy.gate.looks.iter().map(|look| look.pairs.to_string()).collect();
+    let mut facts = vec![
+        ("seed of the order".to_owned(), policy.run.seed.to_string()),
+        ("looks, pairs".to_owned(), looks.join(", ")),
+    ];
+    if series.n_again > 0 {
+        let name = "runs that were made again, for the driver was late in them";
+        facts.push((name.to_owned(), series.n_again.to_string()));
+    }
     Told {
         command: typed(),
-        facts: vec![
-            ("seed of the order".to_owned(), policy.run.seed.to_string()),
-            ("looks, pairs".to_owned(), looks.join(", ")),
-        ],
+        facts,
         files: vec![
             ("runs/".to_owned(), "every run, with its samples and logs".to_owned()),
             ("gate.json".to_owned(), "this page as a document".to_owned()),

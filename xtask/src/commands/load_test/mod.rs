@@ -14,7 +14,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bench::{COUNTERS, Plan, Run};
+use bench::{COUNTERS, Ending, Plan, Run};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -321,6 +321,10 @@ fn note_counts(
     match counted {
         Ok(counted) => {
             run.environment.insert(COUNTERS.to_owned(), serde_json::to_value(counted)?);
+        }
+        // A run without counts would make those of all others worth nothing.
+        Err(error) if run.ending == Ending::Complete => {
+            return Err(error.context("nothing was counted"));
         }
         // A run whose target died says so itself.
         Err(error) => cx.ui.warn(format!("nothing was counted: {error:#}")),

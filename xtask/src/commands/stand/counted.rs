@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::process::Command;
@@ -29,13 +29,13 @@ pub type Counts = BTreeMap<String, u64>;
 ///
 /// # Errors
 ///
-/// The provider servers do not answer.
+/// One of them does not answer.
 pub async fn counted(control: &str, service: &Service) -> anyhow::Result<Counts> {
     let mut counts = requests(asked(control).await?);
-    let metrics = service.send(service.request(Method::GET, "metrics.json")?).await;
-    if let Ok(answer) = metrics
-        && let Ok(metrics) = answer.json().await
-    {
+    let answer = service.request(Method::GET, "metrics.json")?.send().await?;
+    // A program that is older than that document.
+    if answer.status() != StatusCode::NOT_FOUND {
+        let metrics = service.accepted(answer).await?.json().await?;
         counts.extend(stages(&metrics));
         counts.extend(loads(&metrics));
     }

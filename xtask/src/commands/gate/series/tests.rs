@@ -17,6 +17,8 @@ use crate::ui::{Output, Ui};
 enum Fate {
     /// It ends, and each job took so many times as long as in the base.
     Ends(f64),
+    /// The driver is late in it.
+    Late,
     /// What is driven dies in it.
     Dies,
     /// What is driven does not start.
@@ -28,8 +30,9 @@ enum Fate {
 /// Makes runs up: each side has its fate, but for one of them.
 struct MadeUp {
     n_made: usize,
-    /// The number of the run, from 1, that has another fate.
+    /// The number of the run, from 1, from which so many have another fate.
     odd: (usize, Fate),
+    n_odd: usize,
     stop: CancellationToken,
 }
 
@@ -39,8 +42,13 @@ impl Measure for MadeUp {
         let usual = Fate::Ends(if side == Side::Candidate { 1.3 } else { 1.0 });
         let (odd, fate) = self.odd;
         let number = self.n_made;
-        match if number == odd { fate } else { usual } {
+        match if (odd..odd + self.n_odd).contains(&number) { fate } else { usual } {
             Fate::Ends(slow) => Ok(run(number, slow, Ending::Complete)),
+            Fate::Late => {
+                let mut late = run(number, 1.0, Ending::Complete);
+                late.samples.iter_mut().for_each(|job| job.sent_us += 40_000);
+                Ok(late)
+            }
             Fate::Dies => Ok(run(number, 1.0, Ending::TargetDied("killed by signal 9".to_owned()))),
             Fate::Fails => Err(Failure::environment("it does not listen within 30 s").into()),
             Fate::Stopped => {
@@ -98,10 +106,15 @@ impl World {
 
     /// What a gate tells whose run `number` has another fate than the others.
     async fn gate(&self, number: usize, fate: Fate) -> anyhow::Result<Gated> {
+        self.gate_of(number, 1, fate).await
+    }
+
+    /// The same where `n_odd` runs from that one on have another fate.
+    async fn gate_of(&self, number: usize, n_odd: usize, fate: Fate) -> anyhow::Result<Gated> {
         let ui = Ui::from_env(Output { quiet: true, ..Output::default() });
         let cx = Context { ui: &ui, paths: Paths::from_env().expect("a checkout") };
         let stop = CancellationToken::new();
-        let arms = MadeUp { n_made: 0, odd: (number, fate), stop: stop.clone() };
+        let arms = MadeUp { n_made: 0, odd: (number, fate), n_odd, stop: stop.clone() };
         fs_err::create_dir_all(self.out()).expect("made");
         let judged = measured(arms, &self.policy, &self.out(), &cx, &stop).await?;
         Gated::new(judged, &self.policy, &self.out())
@@ -157,6 +170,19 @@ async fn a_run_that_is_no_measurement_ends_the_gate_and_the_page_says_so() {
 }
 
 #[tokio::test]
+async fn a_run_in_which_the_driver_was_late_is_made_again_and_not_for_ever() {
+    let world = World::new();
+    let gated = world.gate_of(6, 3, Fate::Late).await.expect("a gate");
+    assert_eq!((gated.exit, gated.n_pairs, world.n_runs()), (Exit::Failed, 5, 18));
+    assert!(world.file("gate.md").contains("made again, for the driver was late in them: 3"));
+    assert_eq!(world.again().expect("judged").n_pairs, 5, "late runs are of no pair");
+    let late = World::new();
+    let gated = late.gate_of(6, 4, Fate::Late).await.expect("a gate");
+    assert_eq!((gated.exit, late.n_runs()), (Exit::Invalid, 9), "{}", gated.verdict);
+    assert!(gated.verdict.contains(": the driver "), "{}", gated.verdict);
+}
+
+#[tokio::test]
 async fn a_run_that_cannot_be_made_keeps_those_before_it() {
     let world = World::new();
     let error = world.gate(10, Fate::Fails).await.expect_err("it does not start");
@@ -176,6 +202,12 @@ async fn a_gate_that_is_stopped_says_what_its_whole_pairs_say() {
     let gated = world.gate(8, Fate::Stopped).await.expect("a gate");
     assert_eq!((gated.exit, gated.n_pairs), (Exit::Interrupted, 2), "{}", gated.verdict);
     assert!(world.file("gate.md").contains("the first look takes 5 pairs"));
+    // In the last place of a pair: what was stopped there is of no pair, also when it is judged again.
+    let last = World::new();
+    let gated = last.gate(9, Fate::Stopped).await.expect("a gate");
+    assert_eq!((gated.exit, gated.n_pairs), (Exit::Interrupted, 2), "{}", gated.verdict);
+    let again = last.again().expect("judged");
+    assert_eq!((again.exit, again.n_pairs), (Exit::Inconclusive, 2), "{}", again.verdict);
     let first = World::new();
     let gated = first.gate(1, Fate::Stopped).await.expect("a gate");
     assert_eq!((gated.exit, gated.n_pairs), (Exit::Interrupted, 0));
@@ -203,6 +235,7 @@ fn kept_runs_are_those_of_two_folders_or_of_one_gate() {
     let refused =
         |before: &str, after: &str| kept(&at(before), &at(after)).expect_err("refused").to_string();
     assert!(refused("a", "a").ends_with("expected two folders, found one twice"));
+    assert!(refused("a", "b/../a").ends_with("expected two folders, found one twice"));
     keep("c/1.json", 9);
     assert!(refused("a", "c").starts_with("expected as many runs on either side, found 2"));
     // A gate that was ended in its second pair, and whose folder holds something else.
