@@ -9,6 +9,10 @@ use tokio::process::Command;
 
 use crate::paths::Paths;
 
+fn is_long() -> bool {
+    std::env::var_os("REELBENCH_LONG").is_some()
+}
+
 /// The document of a bench, and its page.
 async fn benched(folder: &Path, part: &[&str]) -> (Value, String) {
     let paths = Paths::from_env().expect("a checkout");
@@ -31,23 +35,17 @@ fn check((document, page): (Value, String), names: &[&str], headline: &str) {
     assert!(page.contains("| build ") && page.contains("cargo xtask --json bench"), "{page}");
 }
 
+/// With `REELBENCH_LONG` also the parts that take a minute each.
 #[tokio::test(flavor = "multi_thread")]
-async fn e2e_bench_measures_the_downloader() {
+async fn e2e_bench_measures_the_parts_that_have_a_program() {
     let folder = tempfile::tempdir().expect("a folder");
     let found = benched(folder.path(), &["fetch", "--rounds", "1"]).await;
     check(found, &["one at a time", "all at once"], "all at once: wall time 0.");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn e2e_bench_measures_the_choice_of_clips() {
-    let folder = tempfile::tempdir().expect("a folder");
+    if !is_long() {
+        return;
+    }
     let found = benched(folder.path(), &["selection", "--rounds", "1"]).await;
     check(found, &["pair by pair, scaled", "matrix"], "matrix: CPU time 0.0");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn e2e_bench_measures_a_video() {
-    let folder = tempfile::tempdir().expect("a folder");
     let found = benched(folder.path(), &["render", "--rounds", "1", "--", "clips=1"]).await;
     check(found, &["by hand", "single-pass"], "single-pass: CPU time ");
 }
@@ -59,7 +57,10 @@ async fn e2e_bench_measures_what_criterion_measures() {
     let (page, markdown) = benched(folder.path(), &quick).await;
     assert!(page["verdict"].as_str().is_some_and(|it| markdown.contains(it)), "{page}");
     assert!(markdown.contains("judge"), "{markdown}");
-    // The same results, kept: nothing differs from itself.
+    if !is_long() {
+        return;
+    }
+    // The results, kept, against others.
     let before = folder.path().join("before");
     fs_err::rename(folder.path().join("out/criterion"), &before).expect("kept");
     let against = ["criterion", "--against", "before", "--", "--quick", "judge"];

@@ -44,6 +44,7 @@ fn side(folder: &Path, side: &str) {
     }
 }
 
+/// With `REELBENCH_LONG` also a commit, which is built anew.
 #[tokio::test(flavor = "multi_thread")]
 async fn e2e_gate_finds_what_is_slower_and_judges_runs_that_were_kept() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -102,27 +103,25 @@ async fn e2e_gate_finds_what_is_slower_and_judges_runs_that_were_kept() {
     fs_err::remove_file(folder.path().join("base/5.json")).expect("removed");
     fs_err::remove_file(folder.path().join("candidate/5.json")).expect("removed");
     check("base", "candidate", 3, "INCONCLUSIVE").await;
+    if std::env::var_os("REELBENCH_LONG").is_some() {
+        builds_a_commit(&folder).await;
+    }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "builds a commit, which takes minutes: `cargo xtask test --long`"]
-async fn e2e_gate_builds_a_commit_and_finds_that_this_checkout_is_slower() {
-    let folder = tempfile::tempdir().expect("a folder");
-    for (name, text) in [("job.toml", JOB), ("slow.toml", BEHAVIOUR), ("policy.toml", POLICY)] {
-        fs_err::write(folder.path().join(name), text).expect("written");
-    }
-    let measured = ["--build", "dev", "--behaviour", "slow.toml", "--out", "out"];
+/// A commit, built anew, against this checkout with a setting that makes it slower: it takes minutes.
+async fn builds_a_commit(folder: &TempDir) {
+    let measured = ["--build", "dev", "--behaviour", "slow.toml", "--out", "built"];
     let base = ["job.toml", "--base", "HEAD", "--after-set", "limits.light=1"];
-    let output = gate(&folder, &[base.as_slice(), &measured].concat()).await;
+    let output = gate(folder, &[base.as_slice(), &measured].concat()).await;
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     let document = told(&output);
     let verdict = document["verdict"].as_str().expect("a verdict");
     assert!(verdict.starts_with("REGRESSION: latency p50 +"), "{verdict}");
-    let page = fs_err::read_to_string(folder.path().join("out/gate.md")).expect("a page");
+    let page = fs_err::read_to_string(folder.path().join("built/gate.md")).expect("a page");
     // The settings of this checkout, which the commit does not have, and each side's commit.
     assert!(page.contains("limits.light") && page.matches("git checkout ").count() == 2, "{page}");
     let side = |name: &str| {
-        let run = folder.path().join(format!("out/runs/01-{name}/run.json"));
+        let run = folder.path().join(format!("built/runs/01-{name}/run.json"));
         let run = fs_err::read_to_string(run).expect("a run");
         bench::Run::from_json(&run).expect("a run").environment["revision"].clone()
     };

@@ -50,11 +50,13 @@ fn advised(sd: f64, rho: f64, n: usize) -> f64 {
 
 #[test]
 fn figures_that_advise_are_wrong_in_one_of_a_hundred_gates_at_most_whenever_the_gate_ends() {
-    let n = if is_long() { 10_000 } else { 200 };
+    let n = if is_long() { 10_000 } else { 400 };
+    let sds: &[f64] = if is_long() { &[0.02, 0.05, 0.1, 0.4] } else { &[0.4] };
+    let rhos: &[f64] = if is_long() { &[0.0, 0.7, 1.0] } else { &[0.7] };
     let mut table = "| sd | correlation with the run | advised |\n|---|---|---|\n".to_owned();
     let mut is_within = true;
-    for sd in [0.02, 0.05, 0.1, 0.4] {
-        for rho in [0.0, 0.7, 1.0] {
+    for &sd in sds {
+        for &rho in rhos {
             let advised = advised(sd, rho, n);
             table.push_str(&format!("| {sd} | {rho} | {:.2} % |\n", advised * 100.0));
             // Three standard errors for the few of a quick simulation.

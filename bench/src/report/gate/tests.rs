@@ -177,14 +177,17 @@ fn the_page_is_small_and_has_its_pictures() {
     assert_eq!(html.matches("<svg").count(), 3);
 }
 
+/// What the default rule says of runs.
+fn gated(runs: &[crate::Runs]) -> Gate {
+    let (metrics, pairs) = crate::paired(runs, crate::PRIMARY).expect("pairs");
+    let rule = crate::gate::Rule::default();
+    let judged = crate::gate::judge(&metrics, &pairs, &rule).expect("judged");
+    Gate::of(&judged, &rule, runs, Told::default()).expect("runs")
+}
+
 #[test]
 fn a_counter_that_one_side_does_not_tell_is_named() {
-    let page = |runs: &[crate::Runs]| {
-        let (metrics, pairs) = crate::paired(runs, crate::PRIMARY).expect("pairs");
-        let rule = crate::gate::Rule::default();
-        let judged = crate::gate::judge(&metrics, &pairs, &rule).expect("judged");
-        page(&Gate::of(&judged, &rule, runs, Told::default()).expect("runs")).markdown()
-    };
+    let page = |runs: &[crate::Runs]| page(&gated(runs)).markdown();
     let mut runs = crate::paired::tests::series(12, 1.0, 80);
     assert!(!page(&runs).contains("counted and not judged"));
     for pair in &mut runs {
@@ -197,10 +200,7 @@ fn a_counter_that_one_side_does_not_tell_is_named() {
 #[test]
 fn a_pass_of_the_first_look_says_what_it_is_less_than() {
     let runs = crate::paired::tests::series(8, 1.0, 80);
-    let (metrics, pairs) = crate::paired(&runs, crate::PRIMARY).expect("pairs");
-    let rule = crate::gate::Rule::default();
-    let judged = crate::gate::judge(&metrics, &pairs, &rule).expect("judged");
-    let gate = Gate::of(&judged, &rule, &runs, Told::default()).expect("runs");
+    let gate = gated(&runs);
     let line = verdict(&gate);
     // At eight pairs nothing can fail, so that the interval has its upper end alone.
     assert!(line.starts_with("PASS: latency p50 ") && line.contains(" % (less than +"), "{line}");
@@ -217,10 +217,7 @@ fn a_counter_that_varies_is_shown_as_it_is() {
     let mut runs = crate::paired::tests::series(12, 1.0, 80);
     let counted = serde_json::json!({ "requests to chat": 81 });
     runs[3].base.environment.insert(crate::COUNTERS.to_owned(), counted);
-    let (metrics, pairs) = crate::paired(&runs, crate::PRIMARY).expect("pairs");
-    let rule = crate::gate::Rule::default();
-    let judged = crate::gate::judge(&metrics, &pairs, &rule).expect("judged");
-    let page = page(&Gate::of(&judged, &rule, &runs, Told::default()).expect("runs")).markdown();
+    let page = page(&gated(&runs)).markdown();
     let row = page.lines().find(|line| line.starts_with("| requests to chat")).expect("a row");
     let cells: Vec<&str> = row.split('|').map(str::trim).collect();
     assert_eq!(cells[2..5], ["80 to 81", "80", "UNSTEADY"]);

@@ -47,7 +47,7 @@ Exit codes: 0 all steps passed, 1 one failed, 2 something is missing, 130 interr
 pub struct Args {
     /// Only tests whose name contains this, and no other checks
     filter: Option<String>,
-    /// Try properties with more cases, fuzz the API for 20 minutes in place of 2, and run what takes minutes
+    /// Try properties with more cases, fuzz the API for 20 minutes in place of 2, and build a commit for the gate
     #[arg(long)]
     long: bool,
     /// Leave out end-to-end tests (those with `e2e` in their name)
@@ -64,7 +64,6 @@ pub fn run(args: &Args, cx: &Context<'_>) -> Result<Exit> {
     let request = Request {
         filter: args.filter.as_deref(),
         no_e2e: args.no_e2e,
-        long: args.long,
         nextest: which::which("cargo-nextest").is_ok(),
         deny: which::which("cargo-deny").is_ok(),
         ci: env::var_os("CI").is_some(),

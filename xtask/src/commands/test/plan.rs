@@ -7,8 +7,6 @@ pub struct Request<'a> {
     pub filter: Option<&'a str>,
     /// Leave out end-to-end tests.
     pub no_e2e: bool,
-    /// Also the tests that take minutes (`#[ignore]`).
-    pub long: bool,
     /// cargo-nextest is installed.
     pub nextest: bool,
     /// cargo-deny is installed.
@@ -78,18 +76,12 @@ fn tests(request: Request<'_>) -> Work {
         if request.no_e2e {
             add(&["-E", "not test(e2e)"]);
         }
-        if request.long {
-            add(&["--run-ignored", "all"]);
-        }
         add(request.filter.as_slice());
     } else {
         // Doc tests are a step of their own; benches are built, and measured elsewhere.
         add(&["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast", "--"]);
         if request.no_e2e {
             add(&["--skip", "e2e"]);
-        }
-        if request.long {
-            add(&["--include-ignored"]);
         }
         add(request.filter.as_slice());
     }
@@ -158,15 +150,6 @@ mod tests {
         check_tests(request, tests);
         let nextest = Request { nextest: true, ..request };
         check_tests(nextest, "nextest run --workspace --no-fail-fast -E not test(e2e)");
-    }
-
-    #[test]
-    fn what_takes_minutes_is_run_when_it_is_asked_for() {
-        let request = Request { long: true, ..Request::default() };
-        let tests = "test --workspace --lib --bins --tests --no-fail-fast -- --include-ignored";
-        check_tests(request, tests);
-        let nextest = Request { nextest: true, ..request };
-        check_tests(nextest, "nextest run --workspace --no-fail-fast --run-ignored all");
     }
 
     #[test]
