@@ -92,9 +92,7 @@ impl PairError {
     pub const fn advice(&self) -> &'static str {
         match self {
             Self::Unfit { unfit, .. } => unfit.advice(),
-            Self::Uncounted { .. } => {
-                "measure it again, or name the counter in `uncounted` of the policy"
-            }
+            Self::Uncounted { .. } => "measure it again",
             Self::NoPrimary { .. } => "name one of them as `primary` in the policy",
         }
     }
